@@ -1,0 +1,29 @@
+//! Reads a study file, in whichever of the three formats it is.
+
+use crate::args::StudyArgs;
+use crate::failure::Failure;
+use crate::overrides;
+use isoscope_core::study::Study;
+use isoscope_core::violation::Violations;
+use serde_json::Value;
+use std::path::Path;
+
+/// Reads a study and applies what the command line changes in it.
+pub(crate) fn load(args: &StudyArgs) -> Result<Study, Failure> {
+    let mut value = read(&args.study)?;
+    overrides::apply(&mut value, args)?;
+    Study::from_value(value).map_err(|Violations(found)| {
+        let lines: Vec<String> = found.iter().map(|v| format!("{}: {v}", args.study.display())).collect();
+        Failure::Input(lines.join("\n"))
+    })
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let named = |e: &dyn std::fmt::Display| Failure::Input(format!("{}: {e}", path.display()));
+    if !path.try_exists().map_err(|e| named(&e))? {
+        return Err(named(&"there is no such study file"));
+    }
+    let file = config::File::from(path).required(true);
+    let read = config::Config::builder().add_source(file).build().and_then(config::Config::try_deserialize);
+    read.map_err(|e| named(&e))
+}

@@ -1,0 +1,110 @@
+//! A checkpoint directory, opened and checked but not yet loaded.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::encoder::Encoder;
+use crate::error::EncoderError;
+use crate::facts::CheckpointFacts;
+use crate::files;
+use crate::models::Family;
+use crate::tokenizer::TextTokenizer;
+use crate::weights::Weights;
+
+/// Holds an opened checkpoint: a transformers or sentence-transformers directory as it lies on disk.
+///
+/// Opening reads `config.json`, the headers of the weight files and `tokenizer.json`, checks that they fit together and hashes
+/// them. The weights themselves stay on disk until [`Checkpoint::load`].
+pub struct Checkpoint {
+    facts: CheckpointFacts,
+    family: Family,
+    weights: Weights,
+    tokenizer_path: PathBuf,
+    tokenizer: Vec<u8>,
+}
+
+impl std::fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkpoint").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+impl Checkpoint {
+    /// Opens a directory that holds `model.safetensors` (or its shards), `config.json` and `tokenizer.json`, or a
+    /// sentence-transformers directory whose first module is one.
+    ///
+    /// # Errors
+    /// Any file that is missing, unreadable or unsound, a model family or activation that is not supported, and any tensor that
+    /// is missing or does not have the shape that `config.json` implies.
+    pub fn open(dir: &Path) -> Result<Self, EncoderError> {
+        let dir = transformer_dir(dir)?;
+        let mut weights = Weights::open(&dir)?;
+        let config_path = dir.join("config.json");
+        let family = Family::from_config(&config_path, &files::read(&config_path, "model configuration")?)?;
+        weights.find_prefix(family.prefixes(), family.anchor())?;
+        weights.check(family.tensors())?;
+        let tokenizer_path = dir.join("tokenizer.json");
+        let tokenizer = files::read(&tokenizer_path, "tokenizer")?;
+        let dimensions = family.dimensions();
+        let facts = CheckpointFacts {
+            model_type: family.name().to_owned(),
+            hidden_states: dimensions.layers + 1,
+            width: dimensions.width,
+            max_positions: dimensions.max_positions,
+            vocab: dimensions.vocab,
+            weights_digest: weights.digest()?,
+            tokenizer_digest: files::digest(Sha256::new_with_prefix(&tokenizer)),
+        };
+        tracing::debug!(dir = %dir.display(), model_type = facts.model_type, "opened a checkpoint");
+        Ok(Self { facts, family, weights, tokenizer_path, tokenizer })
+    }
+
+    /// Returns the checkpoint's dimensions and digests.
+    #[must_use]
+    pub fn facts(&self) -> &CheckpointFacts {
+        &self.facts
+    }
+
+    /// Reads the weights into memory as f32 and builds the encoder for the CPU.
+    ///
+    /// # Errors
+    /// When a weight file cannot be read any more.
+    pub fn load(&self) -> Result<Box<dyn Encoder>, EncoderError> {
+        self.family.load(&self.weights, self.facts.clone(), &Device::Cpu)
+    }
+
+    /// Builds the checkpoint's tokenizer.
+    ///
+    /// # Errors
+    /// [`EncoderError::Tokenizer`] when `tokenizer.json` is not a tokenizer.
+    pub fn tokenizer(&self) -> Result<TextTokenizer, EncoderError> {
+        TextTokenizer::from_bytes(&self.tokenizer_path, &self.tokenizer)
+    }
+}
+
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+}
+
+/// Follows `modules.json` of a sentence-transformers directory to its first module, the transformer.
+fn transformer_dir(dir: &Path) -> Result<PathBuf, EncoderError> {
+    let path = dir.join("modules.json");
+    if !path.is_file() {
+        return Ok(dir.to_owned());
+    }
+    let modules: Vec<Module> = files::parse(&path, &files::read(&path, "list of modules")?)?;
+    let Some(first) = modules.first() else {
+        return Err(EncoderError::Json { path, reason: "it lists no module".to_owned() });
+    };
+    let inside =
+        Path::new(&first.path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !inside {
+        let reason = format!("the first module's path `{}` leaves the directory", first.path);
+        return Err(EncoderError::Json { path, reason });
+    }
+    Ok(dir.join(&first.path))
+}

@@ -1,0 +1,134 @@
+//! Activations of feed-forward layers, applied in place.
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, bail};
+use multiversion::multiversion;
+
+use super::elementary::{erf, exp_of_negative};
+
+/// The activation between the two dense layers of a feed-forward block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activation {
+    /// x·Φ(x) with the exact normal distribution function (Hendrycks & Gimpel 2016, arXiv 1606.08415, §2).
+    Gelu,
+    /// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), the same paper's approximation.
+    GeluTanh,
+    /// max(x, 0).
+    Relu,
+}
+
+impl Activation {
+    /// The names of `hidden_act` that are understood.
+    pub(crate) const NAMES: &'static str = "gelu, gelu_new, gelu_pytorch_tanh, relu";
+
+    /// Reads a transformers `hidden_act`; `None` when the name is not among [`Self::NAMES`].
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "gelu" => Some(Self::Gelu),
+            "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluTanh),
+            "relu" => Some(Self::Relu),
+            _ => None,
+        }
+    }
+}
+
+/// Applies the activation to every element of `x`, in the storage of `x`: the caller must hold the only use of it.
+pub(crate) fn activate(x: Tensor, activation: Activation) -> Result<Tensor> {
+    x.inplace_op1(&Activate(activation))?;
+    Ok(x)
+}
+
+struct Activate(Activation);
+
+impl InplaceOp1 for Activate {
+    fn name(&self) -> &'static str {
+        "activation"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
+            bail!("activation needs a contiguous f32 tensor");
+        };
+        let values = &mut values[start..end];
+        match self.0 {
+            Activation::Gelu => gelu(values),
+            Activation::GeluTanh => gelu_tanh(values),
+            Activation::Relu => relu(values),
+        }
+        Ok(())
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn gelu(values: &mut [f32]) {
+    for x in values {
+        *x = 0.5 * *x * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn gelu_tanh(values: &mut [f32]) {
+    /// √(2/π).
+    const SCALE: f32 = 0.797_884_6;
+    for x in values {
+        let u = SCALE * (*x + 0.044_715 * *x * *x * *x);
+        // tanh|u| = (1 − e^(−2|u|)) / (1 + e^(−2|u|)) never overflows.
+        let e = exp_of_negative(-2.0 * u.abs());
+        let tanh = ((1.0 - e) / (1.0 + e)).copysign(u);
+        *x = 0.5 * *x * (1.0 + tanh);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn relu(values: &mut [f32]) {
+    for x in values {
+        *x = if *x < 0.0 { 0.0 } else { *x };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use candle_core::Device;
+
+    use super::*;
+
+    fn apply(activation: Activation, x: &[f32]) -> Vec<f32> {
+        let x = Tensor::from_slice(x, x.len(), &Device::Cpu).unwrap();
+        activate(x, activation).unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn gelu_matches_values_of_the_exact_definition() {
+        // x·Φ(x) from the normal distribution table: Φ(1) = 0.8413447460685429, Φ(2) = 0.9772498680518208.
+        let y = apply(Activation::Gelu, &[-2.0, -1.0, 0.0, 1.0, 2.0, 30.0, -30.0]);
+        let expected = [-0.045_500_264, -0.158_655_25, 0.0, 0.841_344_8, 1.954_499_7, 30.0, 0.0];
+        for (y, e) in y.iter().zip(expected) {
+            assert!((y - e).abs() < 2e-7, "{y} is not {e}");
+        }
+    }
+
+    #[test]
+    fn tanh_gelu_follows_its_formula_in_f64() {
+        let x: Vec<f32> = (-4000..=4000).map(|i| i as f32 * 2.5e-3).collect();
+        for (x, y) in x.iter().zip(apply(Activation::GeluTanh, &x)) {
+            let v = f64::from(*x);
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (v + 0.044_715 * v.powi(3));
+            let expected = 0.5 * v * (1.0 + u.tanh());
+            assert!((f64::from(y) - expected).abs() < 4e-7 * (1.0 + v.abs()), "{x}: {y} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn relu_keeps_positive_values_only() {
+        assert_eq!(apply(Activation::Relu, &[-1.5, 0.0, 2.5]), [0.0, 0.0, 2.5]);
+    }
+
+    #[test]
+    fn unknown_activation_names_are_not_guessed() {
+        assert_eq!(Activation::from_name("gelu_fast"), None);
+        for name in Activation::NAMES.split(", ") {
+            assert!(Activation::from_name(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The heavy steps of a forward pass, each one candle operation with a hand-written CPU side.
+//!
+//! Every kernel runs on the calling thread alone: a worker runs one shard per core, so threads inside a kernel would only
+//! compete with it. candle's own products and sums of tensors start thread pools, so the forward pass uses none of them.
+//! Matrix products go through BLAS. The element-wise loops are plain Rust compiled once per instruction set; they contain no
+//! fused multiply-add and sum in a fixed number of lanes, so they give the same bits on each (BLAS promises no such thing).
+
+mod attention;
+mod elementary;
+mod embedding;
+mod gelu;
+mod layer_norm;
+mod linear;
+
+use candle_core::{CpuStorage, Layout, Result, bail};
+
+pub(crate) use attention::{Sequences, self_attention};
+pub(crate) use embedding::embed;
+pub(crate) use gelu::{Activation, activate};
+pub(crate) use layer_norm::{NormWeights, layer_norm, residual_layer_norm};
+pub(crate) use linear::{LinearWeights, linear};
+
+/// Returns the elements of a row-major f32 tensor without copying.
+fn slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let values = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&values[start..end]),
+        None => bail!("{op} needs contiguous tensors, not strides {:?}", layout.stride()),
+    }
+}

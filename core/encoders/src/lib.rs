@@ -1,0 +1,27 @@
+//! Encoders that yield every hidden state of a transformers checkpoint, exactly and on one thread.
+//!
+//! [`Checkpoint::open`] reads a directory as transformers or sentence-transformers write it; [`Checkpoint::load`] gives an
+//! [`Encoder`], [`Checkpoint::tokenizer`] a [`TextTokenizer`]. An encoder takes a [`TokenBatch`], packed without padding, and
+//! pushes one layer after the other into a [`HiddenStateSink`], so that nobody holds all layers of a corpus.
+//!
+//! Weights and activations are f32; norms accumulate in f64, exact activations stay exact. Nothing here starts a thread; BLAS
+//! must be told so by the process (`OPENBLAS_NUM_THREADS=1` or its function of the same meaning).
+#![forbid(unsafe_code)]
+
+mod batch;
+mod checkpoint;
+mod encoder;
+mod error;
+mod facts;
+mod files;
+mod kernels;
+mod models;
+mod tokenizer;
+mod weights;
+
+pub use batch::TokenBatch;
+pub use checkpoint::Checkpoint;
+pub use encoder::{Encoder, HiddenStateSink, SinkError};
+pub use error::EncoderError;
+pub use facts::CheckpointFacts;
+pub use tokenizer::{EncodedText, TextTokenizer};

@@ -1,0 +1,67 @@
+//! Text to token ids, as the checkpoint's own `tokenizer.json` defines it.
+
+use std::path::Path;
+
+use tokenizers::tokenizer::{PostProcessor, Tokenizer};
+use tokenizers::{Encoding, TruncationDirection};
+
+use crate::error::EncoderError;
+
+/// Turns texts into token ids the way the checkpoint was trained.
+///
+/// Padding and truncation that are baked into `tokenizer.json` are ignored: batches are packed, and truncation is the caller's
+/// explicit decision.
+pub struct TextTokenizer {
+    inner: Tokenizer,
+    special: usize,
+}
+
+/// Holds the tokens of one text, special tokens included; the three lists run in parallel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedText {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// Whether the tokenizer added the token (`[CLS]`, `[SEP]`, …) rather than finding it in the text.
+    pub special: Vec<bool>,
+    /// Index of the word the token belongs to, counted from 0; `None` for special tokens.
+    pub words: Vec<Option<u32>>,
+    /// Tokens cut off the end to keep within the limit; 0 when the text fits.
+    pub truncated: usize,
+}
+
+impl TextTokenizer {
+    /// Builds a tokenizer from the bytes of `tokenizer.json`; `path` is for the error only.
+    pub(crate) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, EncoderError> {
+        let refused = |reason: String| EncoderError::Tokenizer { path: path.to_owned(), reason };
+        let mut inner = Tokenizer::from_bytes(bytes).map_err(|e| refused(e.to_string()))?;
+        inner.with_truncation(None).map_err(|e| refused(e.to_string()))?;
+        inner.with_padding(None);
+        let special = inner.get_post_processor().map_or(0, |p| p.added_tokens(false));
+        Ok(Self { inner, special })
+    }
+
+    /// Tokenises one text and keeps at most `max_tokens` tokens, special tokens included; the end of the text is cut off.
+    ///
+    /// # Errors
+    /// [`EncoderError::TokenLimit`] when `max_tokens` leaves no room for a token of the text beside the special ones;
+    /// [`EncoderError::Tokenize`] when the tokenizer itself fails.
+    pub fn encode(&self, text: &str, max_tokens: usize) -> Result<EncodedText, EncoderError> {
+        if max_tokens <= self.special {
+            return Err(EncoderError::TokenLimit { max_tokens, special: self.special });
+        }
+        let room = max_tokens - self.special;
+        let refused = |e: tokenizers::Error| EncoderError::Tokenize { reason: e.to_string() };
+        let mut encoding: Encoding = self.inner.encode(text, false).map_err(refused)?;
+        let truncated = encoding.len().saturating_sub(room);
+        encoding.truncate(room, 0, TruncationDirection::Right);
+        // The parts cut off would be given their own special tokens.
+        encoding.take_overflowing();
+        let encoding = self.inner.post_process(encoding, None, true).map_err(refused)?;
+        Ok(EncodedText {
+            ids: encoding.get_ids().to_vec(),
+            special: encoding.get_special_tokens_mask().iter().map(|&flag| flag == 1).collect(),
+            words: encoding.get_word_ids().to_vec(),
+            truncated,
+        })
+    }
+}

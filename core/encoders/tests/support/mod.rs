@@ -1,0 +1,54 @@
+//! What the tests of this crate share.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::needless_pass_by_value)] // each test file uses a part; views are small
+
+use std::path::{Path, PathBuf};
+
+use isoscope_encoders::{Encoder, HiddenStateSink, SinkError, TokenBatch};
+use ndarray::{Array2, ArrayView2};
+
+/// The folder of a committed miniature checkpoint.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// Keeps every layer it is given.
+#[derive(Default)]
+pub struct Keep {
+    pub layers: Vec<(usize, Array2<f32>)>,
+}
+
+impl HiddenStateSink for Keep {
+    fn layer(&mut self, layer: usize, states: ArrayView2<'_, f32>) -> Result<(), SinkError> {
+        self.layers.push((layer, states.to_owned()));
+        Ok(())
+    }
+}
+
+/// Encodes sequences as one batch and returns every layer, T×H.
+pub fn encode(encoder: &dyn Encoder, sequences: &[&[u32]]) -> Vec<Array2<f32>> {
+    let mut batch = TokenBatch::new();
+    for ids in sequences {
+        batch.push(ids);
+    }
+    let mut sink = Keep::default();
+    encoder.encode(&batch, &mut sink).unwrap();
+    let order: Vec<usize> = sink.layers.iter().map(|(layer, _)| *layer).collect();
+    assert_eq!(order, (0..encoder.facts().hidden_states).collect::<Vec<_>>());
+    sink.layers.into_iter().map(|(_, states)| states).collect()
+}
+
+/// Largest absolute difference; infinite when the shapes differ or a value is not a number.
+pub fn max_difference(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> f32 {
+    if a.dim() != b.dim() {
+        return f32::INFINITY;
+    }
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m, d| {
+        if d <= m {
+            m
+        } else if d.is_nan() {
+            f32::INFINITY
+        } else {
+            d
+        }
+    })
+}

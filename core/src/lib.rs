@@ -1,0 +1,21 @@
+//! Domain of isoscope: what a study is, how it becomes a plan, and the numbers that flow through it.
+//!
+//! This crate is pure. It knows nothing of files, clocks, threads, gRPC, candle or plugins' machine code; whoever calls
+//! it hands in the text of a study, the facts that a worker surveyed, and the seed. Data flows one way:
+//! [`study`] → [`facts`] → [`plan`] → [`task`] → [`state`] → [`result`].
+//!
+//! Matrices are row-major and rows are observations everywhere.
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+pub mod digest;
+pub mod facts;
+pub mod linalg;
+pub mod moments;
+pub mod plan;
+pub mod result;
+pub mod state;
+pub mod study;
+pub mod task;
+pub mod tree;
+pub mod violation;

@@ -1,0 +1,173 @@
+//! Measurements: what a study yields, one row a number.
+
+use serde::{Deserialize, Serialize};
+
+/// Status of a row that has a value.
+pub const OK: &str = "ok";
+
+/// One number as an op reported it, before the study's keys are joined to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reported {
+    /// Id of the metric.
+    pub metric: String,
+    /// Key inside an object-valued metric; empty for a scalar.
+    pub part: String,
+    /// The value; `None` when `status` says why there is none.
+    pub value: Option<f64>,
+    /// [`OK`] or the reason for the null.
+    pub status: String,
+    /// Standard error where one was estimated.
+    pub std_err: Option<f64>,
+    /// Observations behind the value.
+    pub n: u64,
+}
+
+/// One vector as an op reported it: a spectrum, a curve, a list of dimensions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReportedSeries {
+    /// Id of the metric.
+    pub metric: String,
+    /// Key inside an object-valued metric; empty otherwise.
+    pub part: String,
+    /// [`OK`] or the reason why `values` is empty.
+    pub status: String,
+    /// The values in order.
+    pub values: Vec<f64>,
+    /// Observations behind them.
+    pub n: u64,
+}
+
+/// What one op reported on one cloud.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpReport {
+    /// Index of the op in the plan.
+    pub op: u32,
+    /// Its numbers.
+    pub rows: Vec<Reported>,
+    /// Its vectors.
+    pub series: Vec<ReportedSeries>,
+}
+
+/// What the end of a stage yielded for one layer of one subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerReport {
+    /// Index of the subject in the plan.
+    pub subject: u32,
+    /// Layer; 0 is the embedding output.
+    pub layer: u32,
+    /// Reports of the ops that ended here.
+    pub ops: Vec<OpReport>,
+    /// Whether some op wants another pass over the rows.
+    pub again: bool,
+}
+
+/// Counts that concern a subject's text rather than its geometry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Rows of the dataset seen.
+    pub dataset_rows: u64,
+    /// Texts encoded.
+    pub texts: u64,
+    /// Tokens encoded, special ones included.
+    pub tokens: u64,
+    /// Texts cut at the token limit.
+    pub truncated_texts: u64,
+    /// Tokens lost by that.
+    pub truncated_tokens: u64,
+    /// Texts that left no row, for example empty lines.
+    pub texts_without_rows: u64,
+    /// Rows dropped because they held a NaN or an infinity.
+    pub nonfinite_rows: u64,
+}
+
+impl Tally {
+    /// Adds the counts of another part of the data.
+    pub fn add(&mut self, other: &Self) {
+        self.dataset_rows += other.dataset_rows;
+        self.texts += other.texts;
+        self.tokens += other.tokens;
+        self.truncated_texts += other.truncated_texts;
+        self.truncated_tokens += other.truncated_tokens;
+        self.texts_without_rows += other.texts_without_rows;
+        self.nonfinite_rows += other.nonfinite_rows;
+    }
+}
+
+/// One row of `measurements.parquet`: a number with everything that identifies it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// What the number belongs to.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Key inside an object-valued metric; empty for a scalar.
+    pub part: String,
+    /// The value, or null.
+    pub value: Option<f64>,
+    /// `ok`, or the reason for the null.
+    pub status: String,
+    /// Standard error where one was estimated.
+    pub std_err: Option<f64>,
+    /// Observations behind the value.
+    pub n: u64,
+}
+
+/// One row of `curves.parquet`: one point of a vector-valued metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// What the curve belongs to.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Key inside an object-valued metric; empty otherwise.
+    pub part: String,
+    /// Place in the vector, from 0; 0 with a null value for a curve that could not be had.
+    pub x: u32,
+    /// The value, or null.
+    pub y: Option<f64>,
+    /// `ok`, or the reason for the null.
+    pub status: String,
+    /// Observations behind the curve.
+    pub n: u64,
+}
+
+/// The columns that identify a result.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// Name of the study.
+    pub study: String,
+    /// Name of the model; empty for a precomputed matrix.
+    pub model: String,
+    /// Name of the dataset.
+    pub dataset: String,
+    /// Layer; 0 is the embedding output.
+    pub layer: u32,
+    /// Name of the space; `raw` is the empty chain.
+    pub space: String,
+    /// Id of the metric.
+    pub metric: String,
+    /// `sha256:` of the weights; empty for a matrix.
+    pub weights_digest: String,
+    /// `sha256:` of the dataset's bytes.
+    pub dataset_digest: String,
+    /// Unit of a row: `token` or `sentence`; `row` for a matrix.
+    pub unit: String,
+    /// What was excluded and cut, e.g. `exclude=special;max_tokens=512`.
+    pub token_policy: String,
+    /// The chain of enhancements with parameters, as JSON.
+    pub chain: String,
+    /// Version of the metric's definition.
+    pub definition: u32,
+    /// Parameters of the op, as JSON.
+    pub params: String,
+    /// Plugin id and version.
+    pub plugin: String,
+    /// Digest of the plugin's binary, or `built-in:` and its version.
+    pub plugin_digest: String,
+    /// Width of the representation before enhancement.
+    pub d: u32,
+    /// Seed of the study.
+    pub seed: u64,
+    /// Device kind, dtype and kernel set.
+    pub numerics_class: String,
+    /// Digest of the plan.
+    pub plan_digest: String,
+}

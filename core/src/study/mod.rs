@@ -1,0 +1,15 @@
+//! The study: the file that a user writes.
+//!
+//! [`Study::from_value`] turns the generic tree that a TOML, YAML or JSON reader yields into a [`Study`], refusing unknown
+//! keys by the nearest known name and reporting every problem at once.
+
+mod keys;
+mod spec;
+mod validate;
+
+pub(crate) use keys::nearest;
+pub use validate::RAW;
+pub use spec::{
+    DatasetSpec, EnhancementSpec, EvaluationSpec, Exclude, Exclusions, Format, Layers, MetricSpec, ModelSpec, NonFinite, OnLongText,
+    Params, PlanOptions, Representation, Step, Study, Unit,
+};

@@ -1,0 +1,118 @@
+//! Tasks: the units that workers are given.
+
+use crate::tree::Node;
+use serde::{Deserialize, Serialize};
+
+/// Bytes in the content-addressed store, or carried along when small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    /// `sha256:` of the bytes.
+    pub digest: String,
+    /// Their number.
+    pub size: u64,
+}
+
+/// What a worker is asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// Look at the sources of a study and report [`crate::facts::Facts`].
+    Survey {
+        /// The study, as JSON.
+        study: BlobRef,
+    },
+    /// One pass over the shards of a block.
+    Pass(Pass),
+    /// Merge nodes of the merge tree into their common ancestor.
+    Merge(Merge),
+    /// End a stage for one layer.
+    Finish(Finish),
+}
+
+/// One pass over the shards of a block of one subject: all layers, all spaces, all ops of the stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pass {
+    /// The plan, as JSON.
+    pub plan: BlobRef,
+    /// Index of the subject.
+    pub subject: u32,
+    /// Stage, from 1.
+    pub stage: u32,
+    /// The block.
+    pub node: Node,
+    /// [`crate::state::Broadcast`] of each layer in the plan's order; empty in stage 1.
+    pub broadcasts: Vec<BlobRef>,
+}
+
+/// Merge of neighbouring nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Merge {
+    /// The plan, as JSON.
+    pub plan: BlobRef,
+    /// Index of the subject.
+    pub subject: u32,
+    /// Stage, from 1.
+    pub stage: u32,
+    /// The node that results.
+    pub node: Node,
+    /// [`crate::state::LayerState`] of each child in order, for each layer in the plan's order.
+    pub layers: Vec<Vec<BlobRef>>,
+    /// [`crate::state::Broadcast`] of each layer under which the states were made; empty in stage 1.
+    pub broadcasts: Vec<BlobRef>,
+}
+
+/// End of a stage for one layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finish {
+    /// The plan, as JSON.
+    pub plan: BlobRef,
+    /// Index of the subject.
+    pub subject: u32,
+    /// Stage, from 1.
+    pub stage: u32,
+    /// Layer.
+    pub layer: u32,
+    /// [`crate::state::LayerState`] of each group in order.
+    pub groups: Vec<BlobRef>,
+    /// [`crate::state::Broadcast`] of the stage; none in stage 1.
+    pub broadcast: Option<BlobRef>,
+    /// [`crate::state::Carry`] of the previous stage's end; none in stage 1.
+    pub carry: Option<BlobRef>,
+}
+
+/// What a task yields. Each is a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// [`crate::facts::Facts`] as JSON, of a survey.
+    Facts(BlobRef),
+    /// [`crate::state::LayerState`] of each layer in the plan's order, and the [`crate::result::Tally`] of a pass.
+    Node {
+        /// One blob a layer.
+        layers: Vec<BlobRef>,
+        /// Counts of a stage-1 pass, as JSON; empty after a merge.
+        tally: String,
+    },
+    /// End of a stage for a layer.
+    Layer {
+        /// [`crate::result::LayerReport`].
+        report: BlobRef,
+        /// [`crate::state::Broadcast`] for the next stage.
+        broadcast: BlobRef,
+        /// [`crate::state::Carry`] for the next stage's end.
+        carry: BlobRef,
+        /// Whether an op asked for another pass.
+        again: bool,
+    },
+}
+
+/// Class of a failure; each is counted and answered differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The study or its data is wrong: the job fails, nothing is retried.
+    Input,
+    /// A plugin, a kernel or a digest check failed for a reason that another attempt would meet again.
+    Deterministic,
+    /// Memory ran out: retried once on a larger worker.
+    OutOfMemory,
+    /// Reading, writing or fetching failed: retried with back-off.
+    Transient,
+}

@@ -1,0 +1,199 @@
+//! What can be wrong with a dataset.
+
+use super::npy::NpyError;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// A reason why a dataset cannot be read. Lines and columns count from 1, rows from 0.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The file cannot be opened.
+    #[error("cannot open {path}: {source}")]
+    Open {
+        /// File as resolved.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file was opened, but reading it failed.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// File as resolved.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is compressed; a shard of it could not be read without what precedes it.
+    #[error("{path} is gzip-compressed; decompress it (gunzip --keep {path}) and name the result as source")]
+    Compressed {
+        /// File as resolved.
+        path: PathBuf,
+    },
+    /// Neither the study nor the name of the file says the format.
+    #[error(
+        "the format of {path} cannot be told from its name; add format = \"tsv\", \"csv\", \"jsonl\", \"txt\" or \"npy\""
+    )]
+    UnknownFormat {
+        /// File as resolved.
+        path: PathBuf,
+    },
+    /// A key of the study has no meaning for the format.
+    #[error("dataset `{dataset}`: `{key}` has no meaning for a {format} file; remove it")]
+    MeaninglessKey {
+        /// Name of the dataset.
+        dataset: String,
+        /// Key to remove.
+        key: &'static str,
+        /// Format of the file.
+        format: &'static str,
+    },
+    /// No column, or more than two, were named as text.
+    #[error("dataset `{dataset}`: `text` names {found} columns; name one, or two for sentence pairs")]
+    TextColumns {
+        /// Name of the dataset.
+        dataset: String,
+        /// How many were named.
+        found: usize,
+    },
+    /// Texts were asked of a matrix, or a matrix of a text file.
+    #[error("{path} is in {format} format, which holds no {wanted}")]
+    WrongKind {
+        /// File as resolved.
+        path: PathBuf,
+        /// Format of the file.
+        format: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// There is no row at all.
+    #[error("{path} is empty: it has no row")]
+    Empty {
+        /// File as resolved.
+        path: PathBuf,
+    },
+    /// A column that the study names does not exist.
+    #[error("{path}, line {line}: no column `{column}`{}; columns here: {}", did_you_mean(.nearest.as_deref()), listed(.known))]
+    MissingColumn {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line of the header, or of the object.
+        line: u64,
+        /// Column that the study names.
+        column: String,
+        /// Columns that exist.
+        known: Vec<String>,
+        /// The one most like `column`.
+        nearest: Option<String>,
+    },
+    /// Two columns bear the name that the study names.
+    #[error("{path}, line {line}: two columns are called `{column}`; rename one of them")]
+    AmbiguousColumn {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line of the header.
+        line: u64,
+        /// Name in question.
+        column: String,
+    },
+    /// A row has more or fewer fields than there are columns.
+    #[error("{path}, line {line}: there are {expected} columns, but this row has {found}")]
+    Ragged {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in which the row begins.
+        line: u64,
+        /// Fields of the row.
+        found: usize,
+        /// Columns of the file.
+        expected: usize,
+    },
+    /// A quote is opened and never closed.
+    #[error("{path}, line {line}: a quoted field of the row that begins here is never closed")]
+    UnclosedQuote {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in which the row begins.
+        line: u64,
+    },
+    /// Bytes that are not UTF-8.
+    #[error(
+        "{path}, line {line}: not UTF-8; convert the file (iconv -f LATIN1 -t UTF-8, or the encoding it has)"
+    )]
+    NotUtf8 {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line of the first bad byte.
+        line: u64,
+    },
+    /// A gold score that is not a finite number.
+    #[error(
+        "{path}, line {line}, column `{column}`: `{value}` is not a finite number; a gold score must be one"
+    )]
+    Gold {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in which the row begins.
+        line: u64,
+        /// Column of the gold score.
+        column: String,
+        /// The value as written.
+        value: String,
+    },
+    /// A line of a `jsonl` file that is not a JSON object.
+    #[error("{path}, line {line}: not a JSON object: {message}")]
+    Json {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// What the JSON reader said.
+        message: String,
+    },
+    /// A text field of a `jsonl` file that is not a string.
+    #[error("{path}, line {line}, column `{column}`: the text is {found}; it must be a string")]
+    NotText {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// Column of the text.
+        column: String,
+        /// JSON type found, with its article.
+        found: &'static str,
+    },
+    /// Rows that the dataset does not have.
+    #[error("{path}: rows {} to {} were asked for, but there are {have}", .rows.start, .rows.end)]
+    OutOfRange {
+        /// File as resolved.
+        path: PathBuf,
+        /// Rows asked for, half open.
+        rows: Range<u64>,
+        /// Rows that there are.
+        have: u64,
+    },
+    /// The file no longer is what was surveyed.
+    #[error("{path} has changed since it was surveyed ({what}); submit the study again")]
+    Changed {
+        /// File as resolved.
+        path: PathBuf,
+        /// How it shows.
+        what: String,
+    },
+    /// Not a matrix that can be read.
+    #[error("{path}: {source}")]
+    Npy {
+        /// File as resolved.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: NpyError,
+    },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

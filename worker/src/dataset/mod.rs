@@ -1,0 +1,34 @@
+//! Datasets: text in `tsv`, `csv`, `jsonl` and `txt` files, and precomputed matrices in `npy` files.
+//!
+//! A worker first makes a [`survey`]: one pass over the bytes that checks every row, counts the rows, digests the file
+//! and builds a sparse [`RowIndex`](isoscope_core::facts::RowIndex). From then on any range of rows is read by
+//! [`read_texts`] or [`read_matrix`] without reading what precedes it.
+//!
+//! What a row is:
+//! * `txt`: a line, even an empty one. A line feed at the end of the file begins no further row.
+//! * `tsv`: a line, split on tabs; quotes have no meaning.
+//! * `csv`: a record by RFC 4180; a quoted field may span lines.
+//! * `jsonl`: a line that holds an object.
+//! * `npy`: a row of an n×d matrix.
+//!
+//! An empty *text* is a row. A blank *line* of a `jsonl` or `csv` file, or of a `tsv` file with several columns, holds no
+//! row. Lines end in LF or CRLF; a UTF-8 byte order mark at the start of a file is skipped.
+
+mod columns;
+mod content;
+mod error;
+mod index;
+mod lines;
+pub mod npy;
+mod read;
+mod records;
+mod rows;
+mod source;
+mod survey;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::DatasetError;
+pub use read::{Row, read_matrix, read_texts};
+pub use survey::survey;

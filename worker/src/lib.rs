@@ -1,0 +1,27 @@
+//! The worker: leases tasks from a coordinator, runs encoders and ops over shards, and hands back states.
+//!
+//! Inside a task data flows one way: [`dataset`] → [`source`] (tokenizer, encoder, row cache) → [`rows`] → [`stage`] (spaces,
+//! moments, ops) → blobs. One task runs on one thread; a worker runs as many tasks at once as it has slots, so nothing below
+//! this crate starts threads of its own.
+#![forbid(unsafe_code)]
+
+pub mod blobs;
+pub mod dataset;
+pub mod error;
+pub mod finish;
+pub mod lease;
+pub mod merge;
+pub mod models;
+pub mod moments_view;
+pub mod pass;
+pub mod plugins;
+pub mod rows;
+pub mod source;
+pub mod stage;
+pub mod survey;
+pub mod tasks;
+
+pub use error::WorkerError;
+pub use isoscope_plugin_host::{scan, use_one_blas_thread};
+pub use lease::{Worker, WorkerConfig, numerics_class};
+pub use plugins::PluginSet;

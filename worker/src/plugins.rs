@@ -1,0 +1,147 @@
+//! The plugins that a worker offers, and the linear algebra that it lends them.
+
+use crate::error::WorkerError;
+use isoscope_core::catalogue::{Manifest, OpManifest, PluginFacts};
+use isoscope_core::linalg::eigh;
+use isoscope_core::plan::OpRef;
+use isoscope_plugin_host::{Gemm, HostServices, Op, OpInput, Plugin, Source};
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder, linalg::general_mat_mul};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A plugin and its manifest, read.
+#[derive(Clone)]
+pub struct Offered {
+    plugin: Plugin,
+    facts: PluginFacts,
+}
+
+/// All plugins of a worker. The built-in ones go through the same table as loaded ones.
+#[derive(Clone)]
+pub struct PluginSet {
+    offered: Vec<Offered>,
+    host: Arc<dyn HostServices>,
+}
+
+impl PluginSet {
+    /// The families that are linked into the binary.
+    ///
+    /// # Errors
+    /// When the manifest of one of them cannot be read, which a test rules out.
+    pub fn built_in() -> Result<Self, WorkerError> {
+        let tables = [
+            &isoscope_moments::PLUGIN,
+            &isoscope_spectrum::PLUGIN,
+            &isoscope_angular::PLUGIN,
+            &isoscope_partition::PLUGIN,
+            &isoscope_enhance::PLUGIN,
+            &isoscope_sts::PLUGIN,
+        ];
+        let mut set = Self { offered: Vec::new(), host: Arc::new(Services) };
+        for table in tables {
+            set.add(Plugin::built_in(table)?)?;
+        }
+        Ok(set)
+    }
+
+    /// A set without plugins.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { offered: Vec::new(), host: Arc::new(Services) }
+    }
+
+    /// Loads the plugin file at `path`.
+    ///
+    /// # Errors
+    /// When it is no plugin, speaks another ABI, or its manifest cannot be read.
+    pub fn load(&mut self, path: &Path) -> Result<(), WorkerError> {
+        self.add(Plugin::load(path)?)
+    }
+
+    fn add(&mut self, plugin: Plugin) -> Result<(), WorkerError> {
+        let manifest: Manifest = serde_json::from_str(plugin.manifest_json())
+            .map_err(|e| WorkerError::Manifest { plugin: plugin.id().to_owned(), reason: e.to_string() })?;
+        let source = match plugin.source() {
+            Source::BuiltIn => "built-in".to_owned(),
+            Source::File(path) => path.display().to_string(),
+        };
+        let facts = PluginFacts { manifest, digest: plugin.digest().to_owned(), source };
+        self.offered.push(Offered { plugin, facts });
+        Ok(())
+    }
+
+    /// What each plugin says of itself, in the order of the set.
+    #[must_use]
+    pub fn facts(&self) -> Vec<PluginFacts> {
+        self.offered.iter().map(|o| o.facts.clone()).collect()
+    }
+
+    /// Opens an op of the plan for rows of the given widths.
+    ///
+    /// # Errors
+    /// When no plugin of that digest is here, or the op refuses its parameters.
+    pub fn open(&self, op: &OpRef, input: &OpInput) -> Result<Op, WorkerError> {
+        Ok(self.find(op)?.plugin.open(&op.id, Arc::clone(&self.host), input, &op.params)?)
+    }
+
+    /// The manifest of an op of the plan.
+    ///
+    /// # Errors
+    /// When no plugin of that digest is here.
+    pub fn manifest(&self, op: &OpRef) -> Result<&OpManifest, WorkerError> {
+        let offered = self.find(op)?;
+        let found = offered.facts.manifest.ops.iter().find(|known| known.id == op.id);
+        found.ok_or_else(|| WorkerError::task(format!("plugin {} has no op {}", op.plugin, op.id)))
+    }
+
+    fn find(&self, op: &OpRef) -> Result<&Offered, WorkerError> {
+        let hit = |o: &&Offered| o.facts.digest == op.plugin_digest && o.facts.manifest.id == op.plugin;
+        self.offered.iter().find(hit).ok_or_else(|| WorkerError::MissingPlugin {
+            plugin: op.plugin.clone(),
+            digest: op.plugin_digest.clone(),
+        })
+    }
+}
+
+/// What the worker lends to every plugin: LAPACK and BLAS through the core.
+struct Services;
+
+impl HostServices for Services {
+    fn log(&self, level: i32, message: &str) {
+        match level {
+            1 => tracing::error!(target: "plugin", "{message}"),
+            2 => tracing::warn!(target: "plugin", "{message}"),
+            3 => tracing::info!(target: "plugin", "{message}"),
+            _ => tracing::debug!(target: "plugin", "{message}"),
+        }
+    }
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+
+    fn eigh(&self, n: usize, a: &[f64], values: &mut [f64], vectors: &mut [f64]) -> bool {
+        let Ok(matrix) = ArrayView2::from_shape((n, n), a) else { return false };
+        let Ok(eigen) = eigh(matrix) else { return false };
+        let (Some(found_values), Some(found_vectors)) = (eigen.values.as_slice(), eigen.vectors.as_slice()) else {
+            return false;
+        };
+        values.copy_from_slice(found_values);
+        vectors.copy_from_slice(found_vectors);
+        true
+    }
+
+    fn gemm(&self, g: Gemm<'_>) -> bool {
+        let stored = |transposed: bool, rows, cols| if transposed { (cols, rows) } else { (rows, cols) };
+        let view = |data, (rows, cols): (usize, usize), ld: usize| {
+            ArrayView2::from_shape((rows, cols).strides((ld, 1)), data).ok()
+        };
+        let Some(a) = view(g.a, stored(g.trans_a, g.m, g.k), g.lda) else { return false };
+        let Some(b) = view(g.b, stored(g.trans_b, g.k, g.n), g.ldb) else { return false };
+        let Ok(mut c) = ArrayViewMut2::from_shape((g.m, g.n).strides((g.ldc, 1)), g.c) else { return false };
+        let a = if g.trans_a { a.reversed_axes() } else { a };
+        let b = if g.trans_b { b.reversed_axes() } else { b };
+        general_mat_mul(g.alpha, &a, &b, g.beta, &mut c);
+        true
+    }
+}

@@ -3,14 +3,15 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use isoscope_proto::v1::Job;
 use serde_json::json;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::IsTerminal as _;
 
 /// Shows how far a job has come.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     headline: RefCell<String>,
-    last_line: RefCell<String>,
+    /// State, stage and tenth of the tasks of the last line: a log needs no more.
+    last_step: Cell<Option<(i32, u32, u64)>>,
 }
 
 impl Progress {
@@ -22,12 +23,12 @@ impl Progress {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { bar, headline: RefCell::default(), last_line: RefCell::default() }
+        Self { bar, headline: RefCell::default(), last_step: Cell::default() }
     }
 
     /// Shows nothing.
     pub(crate) fn silent() -> Self {
-        Self { bar: Some(ProgressBar::hidden()), headline: RefCell::default(), last_line: RefCell::default() }
+        Self { bar: Some(ProgressBar::hidden()), headline: RefCell::default(), last_step: Cell::default() }
     }
 
     /// Shows the state of a job.
@@ -39,10 +40,10 @@ impl Progress {
                 "stage": progress.stage, "stages": progress.stages, "tasks_done": progress.tasks_done,
                 "tasks_total": progress.tasks_total,
             });
-            let line = line.to_string();
-            if *self.last_line.borrow() != line {
+            let tenth = (10 * progress.tasks_done).checked_div(progress.tasks_total).unwrap_or(0);
+            let step = (job.state, progress.stage, tenth);
+            if self.last_step.replace(Some(step)) != Some(step) {
                 eprintln!("{line}");
-                self.last_line.replace(line);
             }
             return;
         };

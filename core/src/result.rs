@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Status of a row that has a value.
 pub const OK: &str = "ok";
 
+/// Status of the one point that stands for a vector of no values, such as a list of dimensions that names none.
+pub const EMPTY: &str = "empty";
+
 /// One number as an op reported it, before the study's keys are joined to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reported {

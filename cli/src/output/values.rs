@@ -1,7 +1,7 @@
 //! Measurements of one cloud as a list of values, each shaped as its metric is: a number, an array or an object.
 
 use comfy_table::{Table, presets};
-use isoscope_core::result::{CurvePoint, Measurement, OK};
+use isoscope_core::result::{CurvePoint, EMPTY, Measurement, OK};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub(crate) fn values(rows: &[Measurement], points: &[CurvePoint]) -> Vec<MetricV
     for ((metric, part), mut points) in curves {
         points.sort_by_key(|point| point.x);
         let status = points.first().map_or(OK, |point| point.status.as_str());
+        // A vector without values, such as a list of dimensions that names none, is a result.
+        let status = if status == EMPTY { OK } else { status };
         let entry = entry(&mut joined, metric, status, points.first().map_or(0, |point| point.n));
         let y: Vec<Value> = points.iter().filter_map(|point| point.y.map(number)).collect();
         place(&mut entry.value, part, if status == OK { Value::Array(y) } else { Value::Null });
@@ -62,16 +64,12 @@ fn entry<'a, 'k>(
 fn place(value: &mut Value, part: &str, found: Value) {
     if part.is_empty() {
         *value = found;
-    } else {
-        let entries = match value {
-            Value::Object(entries) => entries,
-            _ => {
-                *value = Value::Object(Map::new());
-                return place(value, part, found);
-            }
-        };
-        entries.insert(part.to_owned(), found);
+        return;
     }
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value[part] = found;
 }
 
 /// Whole numbers, which counts and indices are, without a decimal point.

@@ -14,9 +14,11 @@ mod key;
 mod planning;
 mod progress;
 mod subject;
-#[cfg(test)]
-mod tests;
 
 pub use key::TaskKey;
-pub use planning::{headline, needs, resolve};
+pub(crate) use planning::op_refs;
+pub use planning::{headline, resolve};
 pub use progress::{JobProgress, ProgressError, Summary};
+
+#[cfg(test)]
+mod tests;

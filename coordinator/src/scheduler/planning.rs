@@ -1,6 +1,5 @@
 //! From facts to a plan, and what a plan asks of workers.
 
-use crate::store::Need;
 use isoscope_core::facts::Facts;
 use isoscope_core::plan::{OpRef, Plan};
 use isoscope_core::study::Study;
@@ -23,14 +22,6 @@ pub fn resolve(study: &Study, facts: &Facts) -> Result<Plan, Violations> {
     }
     Violations::none_or(found, ())?;
     Plan::new(study, facts)
-}
-
-/// Tells what a worker must offer to work on a plan: its numerics class, and every plugin that it uses.
-#[must_use]
-pub fn needs(plan: &Plan) -> Need {
-    let plugins: BTreeSet<(String, String)> =
-        op_refs(plan).map(|op| (op.plugin.clone(), op.plugin_digest.clone())).collect();
-    Need { numerics_class: plan.numerics_class.clone(), plugins: plugins.into_iter().collect() }
 }
 
 /// Every op of a plan, those of enhancements included.

@@ -1,7 +1,7 @@
 //! Means, norms, spreads and outlier dimensions of a cloud of rows (family MOMENTS).
 //!
-//! Every op but [`Norm`] is a function of the moments that the host folds once for all ops; `Norm` reads the rows of the
-//! same pass. Formulas, conventions and citations are in the README of this crate.
+//! Every op is a function of the moments that the host folds once for all ops. Formulas, conventions and citations are in
+//! the README of this crate.
 #![forbid(unsafe_code)]
 
 mod correlation;
@@ -17,7 +17,7 @@ pub use correlation::MeanAbsCorrelation;
 pub use dim_std::{ConstDims, DimStd};
 pub use kurtosis::MeanExcessKurtosis;
 pub use mean::{Mean, MeanToRms, MeanVectorNorm};
-pub use norm::{Norm, NormState};
+pub use norm::Norm;
 pub use outlier_dims::{OutlierDims3Sigma, OutlierDimsVar5x};
 pub use scatter::{ScatterFro, ScatterTrace};
 
@@ -29,7 +29,7 @@ declare_plugin! {
         MomentOp<Mean>,
         MomentOp<MeanVectorNorm>,
         MomentOp<MeanToRms>,
-        Norm,
+        MomentOp<Norm>,
         MomentOp<DimStd>,
         MomentOp<ConstDims>,
         MomentOp<MeanAbsCorrelation>,

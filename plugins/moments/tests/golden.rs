@@ -16,7 +16,7 @@ fn all(x: &Array2<f64>) -> Collected {
         run::<MomentOp<Mean>>("{}", &shards).unwrap().collected,
         run::<MomentOp<MeanVectorNorm>>("{}", &shards).unwrap().collected,
         run::<MomentOp<MeanToRms>>("{}", &shards).unwrap().collected,
-        run::<Norm>("{}", &shards).unwrap().collected,
+        run::<MomentOp<Norm>>("{}", &shards).unwrap().collected,
         run::<MomentOp<DimStd>>("{}", &shards).unwrap().collected,
         run::<MomentOp<ConstDims>>("{}", &shards).unwrap().collected,
         run::<MomentOp<MeanAbsCorrelation>>("{}", &shards).unwrap().collected,

@@ -10,7 +10,7 @@ metric_properties! {
     mean: MomentOp<Mean>,
     mean_vector_norm: MomentOp<MeanVectorNorm>,
     mean_to_rms: MomentOp<MeanToRms>,
-    norm: Norm,
+    norm: MomentOp<Norm>,
     dim_std: MomentOp<DimStd>,
     const_dims: MomentOp<ConstDims>,
     mean_abs_correlation: MomentOp<MeanAbsCorrelation>,

@@ -1,0 +1,194 @@
+//! Workers: register, ask for tasks, beat, move blobs, answer.
+
+use super::convert::{CHUNK, job_name, status, upload_status};
+use crate::engine::{Engine, now};
+use crate::store::{Claimed, Committed, Session};
+use crate::uploads::Uploads;
+use futures::Stream;
+use isoscope_core::task::{BlobRef, Failure, Output};
+use isoscope_core::violation::Violation;
+use isoscope_proto::convert::required;
+use isoscope_proto::errors::{self, Reason};
+use isoscope_proto::time::{from_wire, to_wire};
+use isoscope_proto::v1::worker_service_server::WorkerService;
+use isoscope_proto::v1::{
+    AcquireTasksRequest, AcquireTasksResponse, CompleteTaskRequest, CompleteTaskResponse, DownloadBlobRequest,
+    DownloadBlobResponse, FailTaskRequest, FailTaskResponse, HeartbeatRequest, HeartbeatResponse, RegisterWorkerRequest,
+    RegisterWorkerResponse, ReleaseTaskRequest, ReleaseTaskResponse, Task, TaskLease, UploadBlobRequest,
+    UploadBlobResponse,
+};
+use isoscope_proto::PROTOCOL_VERSION;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Longest that a request for tasks is kept open.
+const LONGEST_POLL: Duration = Duration::from_secs(30);
+
+pub(crate) struct Workers {
+    engine: Arc<Engine>,
+    heartbeat: Duration,
+    uploads: Uploads,
+}
+
+impl Workers {
+    pub(crate) fn new(engine: Arc<Engine>, heartbeat: Duration) -> Self {
+        Self { engine, heartbeat, uploads: Uploads::default() }
+    }
+
+    fn lease_end(&self) -> i64 {
+        now() + self.engine.session_ttl.as_millis() as i64
+    }
+
+    fn lease(&self, task: Claimed) -> Result<TaskLease, Status> {
+        Ok(TaskLease {
+            task_id: task.id.to_string(),
+            attempt: u32::try_from(task.epoch).unwrap_or(u32::MAX),
+            lease_epoch: task.epoch,
+            job: job_name(&task.job),
+            base_directory: task.base_directory,
+            task: Some(Task::try_from(&task.work)?),
+        })
+    }
+
+    /// Claims tasks as soon as there are any, or none when the wait is over.
+    async fn wait_for_tasks(&self, session: &str, most: u32, wait: Duration) -> Result<Vec<Claimed>, Status> {
+        let mut changes = self.engine.subscribe();
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            changes.mark_unchanged();
+            let claimed = self.engine.claim(session, most).await.map_err(status)?;
+            if !claimed.is_empty() {
+                return Ok(claimed);
+            }
+            match tokio::time::timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return Ok(Vec::new()),
+            }
+        }
+    }
+}
+
+fn task_id(text: &str) -> Result<i64, Status> {
+    text.parse().map_err(|_| {
+        errors::invalid_argument("the task id is malformed", &[Violation::new("task_id", "must be as it was leased")])
+    })
+}
+
+type Parts = Pin<Box<dyn Stream<Item = Result<DownloadBlobResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl WorkerService for Workers {
+    type DownloadBlobStream = Parts;
+
+    async fn register_worker(
+        &self,
+        request: Request<RegisterWorkerRequest>,
+    ) -> Result<Response<RegisterWorkerResponse>, Status> {
+        let request = request.into_inner();
+        if request.protocol_version != PROTOCOL_VERSION {
+            let message = format!(
+                "the worker speaks protocol {}, this coordinator {PROTOCOL_VERSION}: run the same release on both",
+                request.protocol_version
+            );
+            return Err(errors::failed_precondition(Reason::ProtocolVersion, &request.worker_name, message));
+        }
+        let capabilities = required("capabilities", request.capabilities)?;
+        let held = Some(request.session_id).filter(|id| !id.is_empty());
+        let session = Session {
+            id: held.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            worker: request.worker_name,
+            numerics_class: capabilities.numerics_class,
+            plugins: capabilities.plugins.into_iter().map(|p| (p.id, p.digest)).collect(),
+        };
+        self.engine.store.register_session(&session, self.lease_end()).await.map_err(status)?;
+        Ok(Response::new(RegisterWorkerResponse {
+            session_id: session.id,
+            session_ttl: Some(to_wire(self.engine.session_ttl)),
+            heartbeat_interval: Some(to_wire(self.heartbeat)),
+        }))
+    }
+
+    async fn acquire_tasks(
+        &self,
+        request: Request<AcquireTasksRequest>,
+    ) -> Result<Response<AcquireTasksResponse>, Status> {
+        let request = request.into_inner();
+        let session = self.engine.store.session(&request.session_id, now()).await.map_err(status)?;
+        let wait = from_wire(request.wait).unwrap_or_default().min(LONGEST_POLL);
+        let claimed = self.wait_for_tasks(&session.id, request.max_tasks.max(1), wait).await?;
+        let leases = claimed.into_iter().map(|task| self.lease(task)).collect::<Result<_, Status>>()?;
+        Ok(Response::new(AcquireTasksResponse { leases }))
+    }
+
+    async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
+        let request = request.into_inner();
+        let session = &request.session_id;
+        self.engine.store.renew_session(session, now(), self.lease_end()).await.map_err(status)?;
+        let leases = request.running.iter().map(|task| Ok((task_id(&task.task_id)?, task.lease_epoch)));
+        let leases = leases.collect::<Result<Vec<_>, Status>>()?;
+        let revoked = self.engine.store.revoked(session, &leases).await.map_err(status)?;
+        let revoked_task_ids = revoked.iter().map(ToString::to_string).collect();
+        Ok(Response::new(HeartbeatResponse { revoked_task_ids, drain: false }))
+    }
+
+    async fn upload_blob(
+        &self,
+        request: Request<Streaming<UploadBlobRequest>>,
+    ) -> Result<Response<UploadBlobResponse>, Status> {
+        let mut parts = request.into_inner();
+        let mut answer = None;
+        while let Some(part) = parts.message().await? {
+            let digest = required("digest", part.digest)?;
+            let blob = BlobRef::try_from(&digest)?;
+            answer = Some(digest);
+            if self.engine.blobs.has(&blob.digest).await.map_err(status)? {
+                break;
+            }
+            let offset = u64::try_from(part.offset).unwrap_or(u64::MAX);
+            if let Some(whole) = self.uploads.take(&blob, offset, &part.data).map_err(|e| upload_status(&e))? {
+                self.engine.blobs.put(whole).await.map_err(status)?;
+            }
+        }
+        let committed_bytes = answer.as_ref().map_or(0, |digest| digest.size_bytes);
+        Ok(Response::new(UploadBlobResponse { digest: answer, committed_bytes }))
+    }
+
+    async fn download_blob(
+        &self,
+        request: Request<DownloadBlobRequest>,
+    ) -> Result<Response<Self::DownloadBlobStream>, Status> {
+        let blob = BlobRef::try_from(&required("digest", request.into_inner().digest)?)?;
+        let bytes = self.engine.blobs.get(&blob.digest).await.map_err(status)?;
+        let parts: Vec<Result<DownloadBlobResponse, Status>> =
+            bytes.chunks(CHUNK).map(|chunk| Ok(DownloadBlobResponse { data: chunk.to_vec() })).collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
+    }
+
+    async fn complete_task(
+        &self,
+        request: Request<CompleteTaskRequest>,
+    ) -> Result<Response<CompleteTaskResponse>, Status> {
+        let request = request.into_inner();
+        let output = Output::try_from(&required("output", request.output)?)?;
+        let lease = (request.session_id.as_str(), task_id(&request.task_id)?, request.lease_epoch);
+        let committed = self.engine.complete(lease, &output).await.map_err(status)?;
+        Ok(Response::new(CompleteTaskResponse { duplicate: committed == Committed::Duplicate }))
+    }
+
+    async fn fail_task(&self, request: Request<FailTaskRequest>) -> Result<Response<FailTaskResponse>, Status> {
+        let request = request.into_inner();
+        let class = Failure::try_from(request.failure_class())?;
+        let lease = (request.session_id.as_str(), task_id(&request.task_id)?, request.lease_epoch);
+        self.engine.fail(lease, class, &request.message, &request.field).await.map_err(status)?;
+        Ok(Response::new(FailTaskResponse {}))
+    }
+
+    async fn release_task(&self, request: Request<ReleaseTaskRequest>) -> Result<Response<ReleaseTaskResponse>, Status> {
+        let request = request.into_inner();
+        let id = task_id(&request.task_id)?;
+        self.engine.store.release(&request.session_id, id, request.lease_epoch).await.map_err(status)?;
+        Ok(Response::new(ReleaseTaskResponse {}))
+    }
+}

@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line. Its doc comments are the help that people read, so they are plain text.
+#![allow(clippy::doc_markdown)]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

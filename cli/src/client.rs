@@ -11,7 +11,9 @@ use isoscope_proto::errors;
 use isoscope_proto::v1::job::State;
 use isoscope_proto::v1::job_service_client::JobServiceClient;
 use isoscope_proto::v1::result_service_client::ResultServiceClient;
-use isoscope_proto::v1::{CreateJobRequest, GetPlanRequest, GetResultFileRequest, Job, ResultFile, WatchJobRequest};
+use isoscope_proto::v1::{
+    CreateJobRequest, GetPlanRequest, GetResultFileRequest, Job, ResultFile, WatchJobRequest,
+};
 use serde::Deserialize;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -42,7 +44,12 @@ impl Client {
     }
 
     /// Submits a study and follows it to its end.
-    pub(crate) async fn run(&mut self, study: &Study, validate_only: bool, progress: &Progress) -> anyhow::Result<Job> {
+    pub(crate) async fn run(
+        &mut self,
+        study: &Study,
+        validate_only: bool,
+        progress: &Progress,
+    ) -> anyhow::Result<Job> {
         let base = std::env::current_dir().context("the working directory")?;
         let request = CreateJobRequest {
             study_json: serde_json::to_vec(study)?,

@@ -11,7 +11,7 @@ use std::io::Write as _;
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     let checks = [
         ("linear algebra", linear_algebra()),
-        ("matrix products", one_blas_thread()),
+        ("matrix products", Ok(one_blas_thread())),
         ("plugins", plugins()),
         ("state directory", state_directory(settings)),
         ("slots", Ok(format!("{} tasks at once", settings.worker.resolved_slots()))),
@@ -25,22 +25,31 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         }
     }
     let failed = checks.iter().filter(|(_, outcome)| outcome.is_err()).count();
-    if failed > 0 { Err(Failure::Job(format!("{failed} checks of this machine failed")).into()) } else { Ok(()) }
+    if failed > 0 {
+        Err(Failure::Job(format!("{failed} checks of this machine failed")).into())
+    } else {
+        Ok(())
+    }
 }
 
 /// A matrix whose eigenvalues are known: 3 and 1.
 fn linear_algebra() -> Result<String, String> {
     let eigen = eigh(array![[2.0, 1.0], [1.0, 2.0]].view()).map_err(|e| e.to_string())?;
     let exact = (eigen.values[0] - 3.0).abs() < 1e-12 && (eigen.values[1] - 1.0).abs() < 1e-12;
-    if exact { Ok("LAPACK answers rightly".to_owned()) } else { Err(format!("LAPACK found {}", eigen.values)) }
+    if exact {
+        Ok("LAPACK answers rightly".to_owned())
+    } else {
+        Err(format!("LAPACK found {}", eigen.values))
+    }
 }
 
-fn one_blas_thread() -> Result<String, String> {
-    if isoscope_worker::use_one_blas_thread() {
-        Ok("OpenBLAS, one thread a task".to_owned())
+fn one_blas_thread() -> String {
+    let found = if isoscope_worker::use_one_blas_thread() {
+        "OpenBLAS, one thread a task"
     } else {
-        Ok("a BLAS that is not OpenBLAS; set its own thread variable to 1, as tasks already use every core".to_owned())
-    }
+        "a BLAS that is not OpenBLAS; set its own thread variable to 1, as tasks already use every core"
+    };
+    found.to_owned()
 }
 
 fn plugins() -> Result<String, String> {

@@ -30,14 +30,18 @@ impl Local {
     /// Starts both, with state in a directory of their own.
     pub(crate) async fn start(settings: &WorkerSettings) -> anyhow::Result<Self> {
         let parent = settings.resolved_state_directory();
-        std::fs::create_dir_all(&parent).with_context(|| format!("the state directory {}", parent.display()))?;
+        std::fs::create_dir_all(&parent)
+            .with_context(|| format!("the state directory {}", parent.display()))?;
         let state = tempfile::Builder::new().prefix("run-").tempdir_in(&parent)?;
         let coordinator = Coordinator::open(CoordinatorConfig::new(state.path().join("coordinator"))).await?;
         let stop = CancellationToken::new();
         let (channel, incoming) = connect();
         let stopped = stop.clone();
         let coordinator = tokio::spawn(async move {
-            coordinator.serve(incoming, stopped.cancelled_owned()).await.context("the coordinator in this process")
+            coordinator
+                .serve(incoming, stopped.cancelled_owned())
+                .await
+                .context("the coordinator in this process")
         });
         let worker = Worker::new(
             WorkerConfig {
@@ -49,9 +53,10 @@ impl Local {
             PluginSet::built_in()?,
         )?;
         let (link, stopped) = (channel.clone(), stop.clone());
-        let worker = tokio::spawn(async move {
-            worker.run(link, stopped).await.context("the worker in this process")
-        });
+        let worker =
+            tokio::spawn(
+                async move { worker.run(link, stopped).await.context("the worker in this process") },
+            );
         Ok(Self { channel, stop, coordinator, worker, state })
     }
 

@@ -37,7 +37,10 @@ fn main() -> ExitCode {
 fn start(cli: Cli) -> anyhow::Result<()> {
     let settings = settings::load(&cli)?;
     settings::start_logging(&settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime did not start")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime did not start")?;
     runtime.block_on(async {
         tokio::select! {
             outcome = dispatch(cli.command, &settings) => outcome,

@@ -39,7 +39,11 @@ async fn print(job: &Job, format: Format, client: &mut Client) -> anyhow::Result
     let rows = client.rows(&job.name).await?;
     let mut out = std::io::stdout().lock();
     match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&output::values(&rows.measurements, &rows.curves))?)?,
+        Format::Json => writeln!(
+            out,
+            "{}",
+            serde_json::to_string_pretty(&output::values(&rows.measurements, &rows.curves))?
+        )?,
         Format::Csv => write!(out, "{}", output::csv(&rows.measurements)?)?,
         Format::Table | Format::Parquet => writeln!(out, "{}", list(&rows))?,
     }
@@ -52,7 +56,8 @@ fn list(rows: &Rows) -> String {
 
 fn study(args: &MeasureArgs) -> anyhow::Result<Study> {
     let space = if args.enhancements.is_empty() { "raw" } else { ENHANCED };
-    let metrics: Vec<Value> = metric_ids(args)?.into_iter().map(|id| json!({"id": id, "spaces": [space]})).collect();
+    let metrics: Vec<Value> =
+        metric_ids(args)?.into_iter().map(|id| json!({"id": id, "spaces": [space]})).collect();
     let mut study = json!({
         "name": "measure",
         "dataset": [{"name": args.matrix.display().to_string(), "source": args.matrix.display().to_string(), "format": "npy"}],
@@ -81,8 +86,9 @@ fn chain(written: &[String]) -> Result<Value, Failure> {
     let mut steps = Vec::new();
     for step in written {
         let (id, parameters) = step.split_once(':').unwrap_or((step, "{}"));
-        let mut entry: Map<String, Value> = serde_json::from_str(parameters)
-            .map_err(|e| Failure::field("--enhance", format!("the parameters of `{id}` are no JSON object: {e}")))?;
+        let mut entry: Map<String, Value> = serde_json::from_str(parameters).map_err(|e| {
+            Failure::field("--enhance", format!("the parameters of `{id}` are no JSON object: {e}"))
+        })?;
         entry.insert("id".to_owned(), json!(id));
         steps.push(Value::Object(entry));
     }

@@ -22,7 +22,9 @@ pub(crate) fn apply(study: &mut Value, args: &StudyArgs) -> Result<(), Failure> 
 }
 
 fn split<'a>(assignment: &'a str, flag: &str, form: &str) -> Result<(&'a str, &'a str), Failure> {
-    assignment.split_once('=').ok_or_else(|| Failure::field(flag, format!("`{assignment}` is not of the form {form}")))
+    assignment
+        .split_once('=')
+        .ok_or_else(|| Failure::field(flag, format!("`{assignment}` is not of the form {form}")))
 }
 
 fn list<'a>(study: &'a mut Value, key: &str) -> Option<&'a mut Vec<Value>> {
@@ -31,7 +33,8 @@ fn list<'a>(study: &'a mut Value, key: &str) -> Option<&'a mut Vec<Value>> {
 
 fn set_model(study: &mut Value, name: &str, directory: &str) -> Result<(), Failure> {
     let models = list(study, "model").map(std::mem::take).unwrap_or_default();
-    let known: Vec<String> = models.iter().filter_map(|m| Some(m.get("name")?.as_str()?.to_owned())).collect();
+    let known: Vec<String> =
+        models.iter().filter_map(|m| Some(m.get("name")?.as_str()?.to_owned())).collect();
     let mut models = models;
     let hit = models.iter_mut().find(|m| m.get("name").and_then(Value::as_str) == Some(name));
     let Some(model) = hit else {
@@ -78,7 +81,12 @@ mod tests {
 
     fn args(models: &[&str], data: Option<&str>, set: &[&str]) -> StudyArgs {
         let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-        StudyArgs { study: PathBuf::new(), models: owned(models), data: data.map(Into::into), set: owned(set) }
+        StudyArgs {
+            study: PathBuf::new(),
+            models: owned(models),
+            data: data.map(Into::into),
+            set: owned(set),
+        }
     }
 
     fn study() -> Value {
@@ -88,7 +96,11 @@ mod tests {
     #[test]
     fn models_data_and_keys_are_replaced() {
         let mut value = study();
-        let args = args(&["a=dir"], Some("e.csv"), &["plan.batch_tokens=64", "dataset.0.text=[\"t\"]", "name=hello"]);
+        let args = args(
+            &["a=dir"],
+            Some("e.csv"),
+            &["plan.batch_tokens=64", "dataset.0.text=[\"t\"]", "name=hello"],
+        );
         apply(&mut value, &args).unwrap();
         assert_eq!(value["model"][0]["source"], "dir");
         assert_eq!(value["dataset"][0], json!({"source": "e.csv", "text": ["t"]}));

@@ -65,8 +65,9 @@ pub(crate) fn load(cli: &Cli) -> anyhow::Result<Settings> {
     if let Some(path) = &cli.config {
         layers = layers.add_source(config::File::from(path.as_path()));
     }
-    layers = layers
-        .add_source(config::Environment::with_prefix("ISOSCOPE").prefix_separator("__").separator("__").try_parsing(true));
+    layers = layers.add_source(
+        config::Environment::with_prefix("ISOSCOPE").prefix_separator("__").separator("__").try_parsing(true),
+    );
     if let Some(filter) = &cli.log {
         layers = layers.set_override("log.filter", filter.as_str())?;
     }
@@ -93,7 +94,7 @@ impl WorkerSettings {
         }
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-        cache.or_else(home).unwrap_or_else(std::env::temp_dir).join("isoscope").join("runs")
+        cache.or_else(home).unwrap_or_else(|| PathBuf::from(".cache")).join("isoscope").join("runs")
     }
 }
 

@@ -41,7 +41,11 @@ pub enum AssembleError {
 ///
 /// # Errors
 /// When a report does not fit the plan, or a file cannot be encoded.
-pub fn files(plan: &Plan, reports: &[LayerReport], tallies: &[Tally]) -> Result<Vec<(&'static str, Vec<u8>)>, AssembleError> {
+pub fn files(
+    plan: &Plan,
+    reports: &[LayerReport],
+    tallies: &[Tally],
+) -> Result<Vec<(&'static str, Vec<u8>)>, AssembleError> {
     let digest = plan.digest()?;
     let (mut measurements, mut curves) = (Vec::new(), Vec::new());
     for report in reports {
@@ -54,7 +58,8 @@ pub fn files(plan: &Plan, reports: &[LayerReport], tallies: &[Tally]) -> Result<
         "spaces": plan.spaces.iter().map(|s| &s.name).collect::<Vec<_>>(),
         "datasets": plan.study.dataset.iter().map(|d| &d.name).collect::<Vec<_>>(),
     });
-    let mut files = vec![(MEASUREMENTS, measurements_parquet(&measurements)?), (CURVES, curves_parquet(&curves)?)];
+    let mut files =
+        vec![(MEASUREMENTS, measurements_parquet(&measurements)?), (CURVES, curves_parquet(&curves)?)];
     let manifest = manifest(plan, &digest, tallies, &files);
     files.push((MANIFEST, serde_json::to_vec_pretty(&manifest)?));
     files.push((ROWS, serde_json::to_vec(&rows)?));

@@ -3,7 +3,9 @@
 use crate::assemble::{self, AssembleError};
 use crate::blobs::{BlobError, Blobs};
 use crate::scheduler::{JobProgress, ProgressError, Summary, headline, resolve};
-use crate::store::{Advance, Claimed, Committed, Failed, JobRecord, JobState, NewJob, Results, Store, StoreError};
+use crate::store::{
+    Advance, Claimed, Committed, Failed, JobRecord, JobState, NewJob, Results, Store, StoreError,
+};
 use isoscope_core::facts::Facts;
 use isoscope_core::plan::Plan;
 use isoscope_core::result::{LayerReport, Tally};
@@ -135,27 +137,37 @@ impl Engine {
     ) -> Result<Committed, EngineError> {
         let (job, work) = self.store.task(lease.1).await?;
         let record = self.store.job(&job).await?;
-        let committed = match (&work, output) {
-            (Work::Survey { .. }, Output::Facts(facts)) => self.surveyed(&record, lease, output, facts).await?,
-            _ => {
-                let mut all = self.progress.lock().await;
-                let progress = self.load(&mut all, &record).await?.ok_or(ProgressError::NotExpected)?;
-                let advance = || Ok(Advance { tasks: progress.done(&work, output)?, plan: None });
-                let committed = self.store.commit_attempt::<EngineError>(lease, output, advance).await;
-                let finished = progress.is_finished();
-                if committed.is_err() {
-                    // What is in memory may be ahead of the store now; the store is right.
-                    all.remove(&job);
-                }
-                drop(all);
-                let committed = committed?;
-                if finished && committed == Committed::First {
-                    tokio::spawn(Arc::clone(self).finalize(job));
-                }
-                committed
-            }
+        let committed = if let (Work::Survey { .. }, Output::Facts(facts)) = (&work, output) {
+            self.surveyed(&record, lease, output, facts).await?
+        } else {
+            self.advance(&record, lease, &work, output).await?
         };
         self.changed();
+        Ok(committed)
+    }
+
+    /// Commits a task of a planned job together with what it made runnable, and ends the job after its last task.
+    async fn advance(
+        self: &Arc<Self>,
+        job: &JobRecord,
+        lease: (&str, i64, i64),
+        work: &Work,
+        output: &Output,
+    ) -> Result<Committed, EngineError> {
+        let mut all = self.progress.lock().await;
+        let progress = self.load(&mut all, job).await?.ok_or(ProgressError::NotExpected)?;
+        let advance = || Ok(Advance { tasks: progress.done(work, output)?, plan: None });
+        let committed = self.store.commit_attempt::<EngineError>(lease, output, advance).await;
+        let finished = progress.is_finished();
+        if committed.is_err() {
+            // What is in memory may be ahead of the store now; the store is right.
+            all.remove(&job.id);
+        }
+        drop(all);
+        let committed = committed?;
+        if finished && committed == Committed::First {
+            tokio::spawn(Arc::clone(self).finalize(job.id.clone()));
+        }
         Ok(committed)
     }
 
@@ -168,14 +180,17 @@ impl Engine {
         facts: &BlobRef,
     ) -> Result<Committed, EngineError> {
         let json = |what| move |e: serde_json::Error| CodecError { what, reason: e.to_string() };
-        let facts: Facts = serde_json::from_slice(&self.blobs.get(&facts.digest).await?).map_err(json("facts"))?;
+        let facts: Facts =
+            serde_json::from_slice(&self.blobs.get(&facts.digest).await?).map_err(json("facts"))?;
         let study: Study = serde_json::from_str(&job.study).map_err(json("study"))?;
         let plan = match resolve(&study, &facts) {
             Ok(plan) => plan,
             Err(Violations(found)) => {
                 let nothing = || Ok(Advance::default());
                 let committed = self.store.commit_attempt::<EngineError>(lease, output, nothing).await?;
-                self.store.end_job(&job.id, JobState::Failed, "the study cannot be run", &found, None).await?;
+                self.store
+                    .end_job(&job.id, JobState::Failed, "the study cannot be run", &found, None)
+                    .await?;
                 return Ok(committed);
             }
         };
@@ -236,7 +251,8 @@ impl Engine {
         let again = now() + RETRY_AFTER.as_millis() as i64;
         if self.store.fail_attempt(lease, class, self.max_failures, again).await? == Failed::Fatal {
             let key = crate::scheduler::TaskKey::of(&work);
-            let violations = if class == Failure::Input { vec![Violation::new(field, message)] } else { Vec::new() };
+            let violations =
+                if class == Failure::Input { vec![Violation::new(field, message)] } else { Vec::new() };
             let reason = format!("{key}: {message}");
             self.store.end_job(&job, JobState::Failed, &reason, &violations, None).await?;
         }

@@ -91,12 +91,14 @@ pub(crate) fn answer(plan: &Plan, work: &Work, until: u32) -> Answer {
                 rows.end - rows.start
             });
             let tally = Tally { dataset_rows: rows.sum(), ..Tally::default() };
-            let state = |l: &u32| put(format!("pass {} {} {} {l}", p.subject, p.stage, p.node.index).into_bytes());
+            let state =
+                |l: &u32| put(format!("pass {} {} {} {l}", p.subject, p.stage, p.node.index).into_bytes());
             let layers = subject(p.subject).layers.iter().map(state).collect();
             Output::Node { layers, tally: serde_json::to_string(&tally).unwrap() }
         }
         Work::Merge(m) => {
-            let state = |l: &u32| put(format!("merge {} {} {} {l}", m.subject, m.stage, m.node.index).into_bytes());
+            let state =
+                |l: &u32| put(format!("merge {} {} {} {l}", m.subject, m.stage, m.node.index).into_bytes());
             let layers = subject(m.subject).layers.iter().map(state).collect();
             Output::Node { layers, tally: String::new() }
         }
@@ -124,9 +126,20 @@ fn report(plan: &Plan, subject: u32, stage: u32, layer: u32, again: bool) -> Lay
         });
         let metric = metric.unwrap_or_else(|| op.op.id.clone());
         let value = f64::from(subject * 100 + layer * 10 + i);
-        let row = Reported { metric: metric.clone(), part: String::new(), value: Some(value), status: "ok".to_owned(), std_err: None, n: 5 };
+        let row = Reported {
+            metric: metric.clone(),
+            part: String::new(),
+            value: Some(value),
+            status: "ok".to_owned(),
+            std_err: None,
+            n: 5,
+        };
         let curve = |metric: String, values: Vec<f64>, status: &str| ReportedSeries {
-            metric, part: String::new(), status: status.to_owned(), values, n: 5,
+            metric,
+            part: String::new(),
+            status: status.to_owned(),
+            values,
+            n: 5,
         };
         let series = vec![
             curve(format!("{metric}.curve"), vec![1.0, 0.5], "ok"),

@@ -110,7 +110,10 @@ impl Coordinator {
         let served = Server::builder()
             .add_service(JobServiceServer::new(Jobs::new(Arc::clone(&self.engine))))
             .add_service(ResultServiceServer::new(ResultFiles::new(Arc::clone(&self.engine))))
-            .add_service(WorkerServiceServer::new(Workers::new(Arc::clone(&self.engine), self.config.heartbeat)))
+            .add_service(WorkerServiceServer::new(Workers::new(
+                Arc::clone(&self.engine),
+                self.config.heartbeat,
+            )))
             .serve_with_incoming_shutdown(incoming, shutdown)
             .await;
         reaper.abort();

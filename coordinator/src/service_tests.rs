@@ -12,9 +12,9 @@ use isoscope_proto::v1::job_service_client::JobServiceClient;
 use isoscope_proto::v1::result_service_client::ResultServiceClient;
 use isoscope_proto::v1::worker_service_client::WorkerServiceClient;
 use isoscope_proto::v1::{
-    AcquireTasksRequest, Capabilities, CompleteTaskRequest, CreateJobRequest, Digest, FailTaskRequest, FailureClass,
-    GetJobRequest, GetResultFileRequest, Job, RegisterWorkerRequest, ResultFile, TaskLease, TaskOutput,
-    UploadBlobRequest,
+    AcquireTasksRequest, Capabilities, CompleteTaskRequest, CreateJobRequest, Digest, FailTaskRequest,
+    FailureClass, GetJobRequest, GetResultFileRequest, Job, RegisterWorkerRequest, ResultFile, TaskLease,
+    TaskOutput, UploadBlobRequest,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,8 @@ async fn serve(directory: &Path) -> Served {
     });
     let mut once = Some(TokioIo::new(ours));
     let connector = tower::service_fn(move |_: Uri| {
-        let connection = once.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        let connection =
+            once.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
         async move { connection }
     });
     let channel = Endpoint::from_static("http://in-memory").connect_with_connector(connector).await.unwrap();
@@ -154,7 +155,8 @@ async fn ended(channel: &Channel, name: &str) -> Job {
 
 async fn measurements(channel: &Channel, job: &str) -> Vec<u8> {
     let request = GetResultFileRequest { job: job.to_owned(), file: ResultFile::MeasurementsParquet.into() };
-    let mut parts = ResultServiceClient::new(channel.clone()).get_result_file(request).await.unwrap().into_inner();
+    let mut parts =
+        ResultServiceClient::new(channel.clone()).get_result_file(request).await.unwrap().into_inner();
     let mut bytes = Vec::new();
     while let Some(part) = parts.message().await.unwrap() {
         bytes.extend(part.data);
@@ -251,7 +253,13 @@ async fn wrong_input_fails_the_job_at_once_with_the_field() {
     };
     worker.client.fail_task(request).await.unwrap();
     let request = GetJobRequest { name: job.name };
-    let job = JobServiceClient::new(served.channel.clone()).get_job(request).await.unwrap().into_inner().job.unwrap();
+    let job = JobServiceClient::new(served.channel.clone())
+        .get_job(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .job
+        .unwrap();
     assert_eq!(job.state(), State::Failed);
     assert_eq!(job.violations[0].field, "dataset[0]");
     served.end().await;

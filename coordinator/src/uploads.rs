@@ -33,7 +33,12 @@ pub(crate) struct Uploads(Mutex<HashMap<String, Vec<u8>>>);
 
 impl Uploads {
     /// Takes a part; returns the whole once all of it is there and its digest is right.
-    pub(crate) fn take(&self, blob: &BlobRef, offset: u64, data: &[u8]) -> Result<Option<Vec<u8>>, UploadError> {
+    pub(crate) fn take(
+        &self,
+        blob: &BlobRef,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<Option<Vec<u8>>, UploadError> {
         let mut uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let parts = uploads.entry(blob.digest.clone()).or_default();
         let received = parts.len() as u64;
@@ -49,7 +54,11 @@ impl Uploads {
             return Ok(None);
         }
         let whole = uploads.remove(&blob.digest).unwrap_or_default();
-        if sha256(&whole) == blob.digest { Ok(Some(whole)) } else { Err(UploadError::Corrupt(blob.digest.clone())) }
+        if sha256(&whole) == blob.digest {
+            Ok(Some(whole))
+        } else {
+            Err(UploadError::Corrupt(blob.digest.clone()))
+        }
     }
 }
 
@@ -67,7 +76,10 @@ mod tests {
         let uploads = Uploads::default();
         let whole = b"0123456789";
         assert_eq!(uploads.take(&blob(whole), 0, &whole[..4]).unwrap(), None);
-        assert_eq!(uploads.take(&blob(whole), 6, &whole[6..]), Err(UploadError::Gap { offset: 6, received: 4 }));
+        assert_eq!(
+            uploads.take(&blob(whole), 6, &whole[6..]),
+            Err(UploadError::Gap { offset: 6, received: 4 })
+        );
         assert_eq!(uploads.take(&blob(whole), 2, &whole[2..]).unwrap().unwrap(), whole);
     }
 

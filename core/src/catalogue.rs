@@ -173,7 +173,8 @@ impl OpManifest {
     /// dot, one for the id of a value, `None` for neither.
     #[must_use]
     pub fn selects(&self, id: &str) -> Option<Selection> {
-        let prefix = |long: &str| long == id || long.strip_prefix(id).is_some_and(|rest| rest.starts_with('.'));
+        let prefix =
+            |long: &str| long == id || long.strip_prefix(id).is_some_and(|rest| rest.starts_with('.'));
         if self.outputs.iter().any(|o| o.covers(id)) {
             return Some(Selection::One(id.to_owned()));
         }

@@ -36,7 +36,10 @@ pub fn eigh(a: ArrayView2<'_, f64>) -> Result<Eigen, EigenError> {
     values.invert_axis(Axis(0));
     let mut vectors = columns.reversed_axes();
     vectors.invert_axis(Axis(0));
-    Ok(Eigen { values: values.as_standard_layout().into_owned(), vectors: vectors.as_standard_layout().into_owned() })
+    Ok(Eigen {
+        values: values.as_standard_layout().into_owned(),
+        vectors: vectors.as_standard_layout().into_owned(),
+    })
 }
 
 /// Width of the column blocks of [`add_gram`]: wide enough for BLAS to run at speed, narrow enough to skip most of the
@@ -81,7 +84,9 @@ mod tests {
     use ndarray::Array2;
 
     fn sample(n: usize, d: usize) -> Array2<f64> {
-        Array2::from_shape_fn((n, d), |(i, j)| ((i * 31 + j * 17) % 23) as f64 - 11.0 + (i as f64 * 0.37 + j as f64).sin())
+        Array2::from_shape_fn((n, d), |(i, j)| {
+            ((i * 31 + j * 17) % 23) as f64 - 11.0 + (i as f64 * 0.37 + j as f64).sin()
+        })
     }
 
     #[test]

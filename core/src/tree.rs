@@ -76,7 +76,8 @@ mod tests {
         for shards in 1..40 {
             let whole = association(0..shards);
             for level in 0..6 {
-                let blocks = nodes(level, shards).into_iter().map(|n| association(n.shards(shards))).collect();
+                let blocks =
+                    nodes(level, shards).into_iter().map(|n| association(n.shards(shards))).collect();
                 let merged = fold(blocks, |a, b| Ok::<_, ()>(format!("({a}{b})"))).unwrap().unwrap();
                 assert_eq!(merged, whole, "{shards} shards, blocks of level {level}");
             }
@@ -87,7 +88,8 @@ mod tests {
     fn the_nodes_of_a_level_cover_every_shard_once() {
         for shards in 1..70 {
             for level in 0..7 {
-                let covered: Vec<u64> = nodes(level, shards).into_iter().flat_map(|n| n.shards(shards)).collect();
+                let covered: Vec<u64> =
+                    nodes(level, shards).into_iter().flat_map(|n| n.shards(shards)).collect();
                 assert_eq!(covered, (0..shards).collect::<Vec<_>>());
             }
         }

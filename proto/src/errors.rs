@@ -180,12 +180,14 @@ mod tests {
 
     #[test]
     fn a_status_gives_back_its_reason_and_its_violations() {
-        let found = [Violation::new("name", "a study needs a name"), Violation::new("metric[0].id", "unknown")];
+        let found =
+            [Violation::new("name", "a study needs a name"), Violation::new("metric[0].id", "unknown")];
         let status = invalid_study(&found);
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(reason(&status), Some(Reason::InvalidStudy));
         assert_eq!(violations(&status), found);
-        let expired = failed_precondition(Reason::SessionExpired, "session", "the session has expired; register again");
+        let expired =
+            failed_precondition(Reason::SessionExpired, "session", "the session has expired; register again");
         assert_eq!(reason(&expired), Some(Reason::SessionExpired));
         assert!(violations(&expired).is_empty());
     }
@@ -200,10 +202,14 @@ mod tests {
 
     #[test]
     fn many_or_long_violations_stay_within_what_a_trailer_holds() {
-        let found: Vec<Violation> = (0..1000).map(|i| Violation::new(format!("metric[{i}]"), "é".repeat(1500))).collect();
+        let found: Vec<Violation> =
+            (0..1000).map(|i| Violation::new(format!("metric[{i}]"), "é".repeat(1500))).collect();
         let status = invalid_study(&found);
         assert!(status.details().len() + status.message().len() < 12 * 1024);
         let read = violations(&status);
-        assert_eq!(read.last().map(|v| v.message.as_str()), Some(format!("and {} more", 1000 - (read.len() - 1)).as_str()));
+        assert_eq!(
+            read.last().map(|v| v.message.as_str()),
+            Some(format!("and {} more", 1000 - (read.len() - 1)).as_str())
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! The bundled families as plugin files, built from the tree by the test that wants them.
 
+use isoscope_worker::PluginSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +23,23 @@ pub fn build() -> Vec<PathBuf> {
     }
     let status = command.status().expect("cargo can be started");
     assert!(status.success(), "the plugin files could not be built");
-    FAMILIES.iter().map(|family| target.join("debug").join(format!("libisoscope_{family}_dylib.so"))).collect()
+    FAMILIES
+        .iter()
+        .map(|family| target.join("debug").join(format!("libisoscope_{family}_dylib.so")))
+        .collect()
+}
+
+/// Builds the families as plugin files and loads them into an empty set.
+///
+/// # Panics
+/// When one cannot be built or loaded.
+#[must_use]
+pub fn load() -> PluginSet {
+    let mut set = PluginSet::empty();
+    for path in build() {
+        set.load(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+    set
 }
 
 /// The folder that holds `debug/deps/<this test>`.

@@ -36,7 +36,8 @@ pub fn folder() -> PathBuf {
 /// When they are not in the tree.
 #[must_use]
 pub fn all() -> BTreeMap<String, BTreeMap<String, Golden>> {
-    let text = std::fs::read_to_string(folder().join("golden.json")).expect("tests/golden/golden.json is in the tree");
+    let text = std::fs::read_to_string(folder().join("golden.json"))
+        .expect("tests/golden/golden.json is in the tree");
     serde_json::from_str::<File>(&text).expect("golden.json is well-formed").golden
 }
 
@@ -53,8 +54,8 @@ fn differ(found: &Value, want: &Value, golden: &Golden, path: &str) -> Option<St
             if others.len() != items.len() {
                 return Some(format!("{path}: {} values, want {}", others.len(), items.len()));
             }
-            let pairs = others.iter().zip(items).enumerate();
-            pairs.filter_map(|(i, (a, b))| differ(a, b, golden, &format!("{path}[{i}]"))).next()
+            let mut pairs = others.iter().zip(items).enumerate();
+            pairs.find_map(|(i, (a, b))| differ(a, b, golden, &format!("{path}[{i}]")))
         }
         Value::Object(entries) => {
             let mut entries = entries.iter();

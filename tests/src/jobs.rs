@@ -24,7 +24,10 @@ pub struct MemoryBlobs(Mutex<HashMap<String, Vec<u8>>>);
 impl Blobs for MemoryBlobs {
     fn get(&self, blob: &BlobRef) -> Result<Vec<u8>, WorkerError> {
         let blobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        blobs.get(&blob.digest).cloned().ok_or_else(|| WorkerError::CorruptBlob { digest: blob.digest.clone() })
+        blobs
+            .get(&blob.digest)
+            .cloned()
+            .ok_or_else(|| WorkerError::CorruptBlob { digest: blob.digest.clone() })
     }
 
     fn put(&self, bytes: Vec<u8>) -> Result<BlobRef, WorkerError> {
@@ -95,13 +98,21 @@ impl<'a> Job<'a> {
     fn plan(&self, study: &Study) -> Plan {
         let json = serde_json::to_vec(study).expect("a study can be encoded");
         let study_blob = self.blobs.put(json).expect("memory takes it");
-        let Output::Facts(facts) = self.task(&Work::Survey { study: study_blob }) else { panic!("a survey yields facts") };
+        let Output::Facts(facts) = self.task(&Work::Survey { study: study_blob }) else {
+            panic!("a survey yields facts")
+        };
         let facts = self.blobs.get(&facts).expect("the facts were stored");
         let facts: Facts = serde_json::from_slice(&facts).expect("facts are JSON");
         Plan::new(study, &facts).unwrap_or_else(|e| panic!("{e}"))
     }
 
-    fn run_subject(&self, plan: &Plan, blob: &BlobRef, subject: u32, reports: &mut HashMap<(u32, u32), Reports>) {
+    fn run_subject(
+        &self,
+        plan: &Plan,
+        blob: &BlobRef,
+        subject: u32,
+        reports: &mut HashMap<(u32, u32), Reports>,
+    ) {
         let planned = &plan.subjects[subject as usize];
         let (mut broadcasts, mut carries): (Vec<BlobRef>, Vec<BlobRef>) = (Vec::new(), Vec::new());
         let mut stage = 1;
@@ -112,7 +123,9 @@ impl<'a> Job<'a> {
                 .map(|node| {
                     let broadcasts = broadcasts.clone();
                     let pass = Pass { plan: blob.clone(), subject, stage, node, broadcasts };
-                    let Output::Node { layers, .. } = self.task(&Work::Pass(pass)) else { panic!("a pass yields a node") };
+                    let Output::Node { layers, .. } = self.task(&Work::Pass(pass)) else {
+                        panic!("a pass yields a node")
+                    };
                     layers
                 })
                 .collect();
@@ -127,7 +140,8 @@ impl<'a> Job<'a> {
                     broadcast: broadcasts.get(i).cloned(),
                     carry: carries.get(i).cloned(),
                 };
-                let Output::Layer { report, broadcast, carry, again } = self.task(&Work::Finish(finish)) else {
+                let Output::Layer { report, broadcast, carry, again } = self.task(&Work::Finish(finish))
+                else {
                     panic!("the end of a stage yields a layer")
                 };
                 self.collect(plan, &report, reports.entry((subject, layer)).or_default());

@@ -6,3 +6,5 @@
 pub mod dylibs;
 pub mod golden;
 pub mod jobs;
+pub mod ops;
+pub mod vectors;

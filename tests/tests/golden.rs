@@ -23,7 +23,8 @@ struct Exception {
 
 const ILL_CONDITIONED: &str = "eigenvectors of a cloud with a mean of 1e4 are known to 1e-6 only";
 const TIE: &str = "several numbers of directions are equally good up to rounding; the least is taken";
-const NOISE: &str = "rounding noise of single-precision input is counted as 0, where the golden value sees it";
+const NOISE: &str =
+    "rounding noise of single-precision input is counted as 0, where the golden value sees it";
 
 const EXCEPTIONS: [Exception; 7] = [
     Exception { input: "bigmean", id: "partition.logZ_plus", rtol: 5e-6, atol: 0.0, why: ILL_CONDITIONED },
@@ -100,8 +101,9 @@ fn untestable(golden: &Golden) -> bool {
 fn compare_metrics(plugins: &PluginSet) -> usize {
     let (mut compared, mut wrong) = (0, Vec::new());
     for (input, ids) in golden::all() {
-        let of_family =
-            |id: &String| FAMILIES.iter().any(|f| id.strip_prefix(f).is_some_and(|rest| rest.starts_with('.')));
+        let of_family = |id: &String| {
+            FAMILIES.iter().any(|f| id.strip_prefix(f).is_some_and(|rest| rest.starts_with('.')))
+        };
         let ids: Vec<_> = ids.into_iter().filter(|(id, value)| of_family(id) && !untestable(value)).collect();
         if ids.is_empty() {
             continue;
@@ -139,8 +141,11 @@ fn enhancements() -> [(&'static str, Value); 11] {
 /// Compares what metrics say of enhanced clouds: average cosine, IsoScore and partition function.
 fn compare_enhancements(plugins: &PluginSet) -> usize {
     let (mut compared, mut wrong) = (0, Vec::new());
-    let metrics =
-        [("avg_cosine", "angular.avg_cosine"), ("isoscore", "spectrum.isoscore"), ("log_I_pm", "partition.log_I_pm")];
+    let metrics = [
+        ("avg_cosine", "angular.avg_cosine"),
+        ("isoscore", "spectrum.isoscore"),
+        ("log_I_pm", "partition.log_I_pm"),
+    ];
     let golden = golden::all();
     for input in ["clustered", "rogue", "bertlike"] {
         for (id, enhancement) in enhancements() {
@@ -148,7 +153,8 @@ fn compare_enhancements(plugins: &PluginSet) -> usize {
             let found = measure(input, Some(enhancement), plugins);
             for (key, metric) in metrics {
                 let Some(value) = want.value.get(key) else { continue };
-                let want = Golden { value: value.clone(), rtol: want.rtol, atol: want.atol, note: String::new() };
+                let want =
+                    Golden { value: value.clone(), rtol: want.rtol, atol: want.atol, note: String::new() };
                 compared += 1;
                 let why = golden::disagreement(&found[metric], &want);
                 wrong.extend(why.map(|why| format!("{input} {id} {metric}{why}")));
@@ -159,12 +165,17 @@ fn compare_enhancements(plugins: &PluginSet) -> usize {
     compared
 }
 
-fn loaded() -> PluginSet {
-    let mut set = PluginSet::empty();
-    for path in dylibs::build() {
-        set.load(&path).unwrap();
-    }
-    set
+#[test]
+fn an_op_that_needs_directions_alone_is_measured() {
+    let study = json!({
+        "name": "alone",
+        "dataset": [{"name": "tiny", "source": "tiny.npy"}],
+        "metric": [{"id": "moments.norm"}],
+    });
+    let study = Study::from_value(study).unwrap();
+    let (_, reports) = jobs::run(&study, &PluginSet::built_in().unwrap(), &golden::folder());
+    let found = &values(&reports[&(0, 0)])["moments.norm"];
+    assert_eq!(golden::disagreement(found, &golden::all()["tiny"]["moments.norm"]), None);
 }
 
 #[test]
@@ -176,7 +187,7 @@ fn the_built_in_families_agree_with_every_golden_value() {
 
 #[test]
 fn the_families_as_plugin_files_agree_with_every_golden_value() {
-    let plugins = loaded();
+    let plugins = dylibs::load();
     assert!(plugins.facts().iter().all(|plugin| plugin.digest.starts_with("sha256:")));
     assert!(compare_metrics(&plugins) > 500);
     assert!(compare_enhancements(&plugins) > 80);

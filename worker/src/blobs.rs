@@ -24,7 +24,11 @@ pub trait Blobs: Send + Sync {
 ///
 /// # Errors
 /// When it cannot be had or is of another kind.
-pub fn get<T: DeserializeOwned>(blobs: &dyn Blobs, what: &'static str, blob: &BlobRef) -> Result<T, WorkerError> {
+pub fn get<T: DeserializeOwned>(
+    blobs: &dyn Blobs,
+    what: &'static str,
+    blob: &BlobRef,
+) -> Result<T, WorkerError> {
     Ok(decode(what, &blobs.get(blob)?)?)
 }
 

@@ -29,7 +29,9 @@ pub enum WorkerError {
         source: EncoderError,
     },
     /// A text is longer than the limit and the study says that this is an error.
-    #[error("row {row} of dataset `{dataset}` is longer than {limit} tokens; shorten it, or set on_long_text = \"truncate\"")]
+    #[error(
+        "row {row} of dataset `{dataset}` is longer than {limit} tokens; shorten it, or set on_long_text = \"truncate\""
+    )]
     LongText {
         /// Name of the dataset.
         dataset: String,
@@ -122,10 +124,15 @@ impl WorkerError {
     #[must_use]
     pub fn class(&self) -> Failure {
         match self {
-            Self::Dataset { .. } | Self::LongText { .. } | Self::NonFinite { .. } => Failure::Input,
-            Self::Encoder { .. } | Self::Op(OpError::Invalid { .. }) => Failure::Input,
+            Self::Dataset { .. }
+            | Self::LongText { .. }
+            | Self::NonFinite { .. }
+            | Self::Encoder { .. }
+            | Self::Op(OpError::Invalid { .. }) => Failure::Input,
             Self::Op(OpError::Resource { .. }) => Failure::OutOfMemory,
-            Self::RowCache { .. } | Self::Rpc { .. } | Self::CorruptBlob { .. } | Self::Revoked => Failure::Transient,
+            Self::RowCache { .. } | Self::Rpc { .. } | Self::CorruptBlob { .. } | Self::Revoked => {
+                Failure::Transient
+            }
             _ => Failure::Deterministic,
         }
     }

@@ -114,7 +114,9 @@ impl StageEnd<'_> {
                 let columns = op.output_cols(&fitted.model, width)? as u32;
                 Ok(Fit::Done { model: Blob(fitted.model), columns })
             }
-            Err(OpError::Failed { message, .. }) => Ok(Fit::Failed { reason: format!("{}: {message}", step.op.id) }),
+            Err(OpError::Failed { message, .. }) => {
+                Ok(Fit::Failed { reason: format!("{}: {message}", step.op.id) })
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -134,14 +136,17 @@ impl StageEnd<'_> {
         let Some(map) = op.affine(model, width)? else {
             return Err(WorkerError::task(format!("{} says it is affine but gives no map", step.op.id)));
         };
-        let a = ArrayView2::from_shape((map.rows, map.cols), &map.a).map_err(|e| WorkerError::task(e.to_string()))?;
+        let a = ArrayView2::from_shape((map.rows, map.cols), &map.a)
+            .map_err(|e| WorkerError::task(e.to_string()))?;
         Ok(Some(second.map_affine(a, ArrayView1::from(&map.c))))
     }
 
     /// Asks every op whose moments are complete for its values, or for the model of its first pass.
     fn measure(&mut self) -> Result<(), WorkerError> {
         for (index, planned) in self.plan.measured_at(self.subject, self.stage) {
-            let (Some(lent), Some(width)) = (self.moments.get(&planned.node), self.widths().of(planned.node)?) else {
+            let (Some(lent), Some(width)) =
+                (self.moments.get(&planned.node), self.widths().of(planned.node)?)
+            else {
                 self.reports.push(self.null_report(index, planned)?);
                 continue;
             };
@@ -160,7 +165,8 @@ impl StageEnd<'_> {
     /// Ends the passes over the rows that this stage made.
     fn finish_passes(&mut self, stage: &LayerStage, state: &NodeState) -> Result<(), WorkerError> {
         for (&index, pass) in stage.passes() {
-            let bytes = state.ops.get(&index).ok_or_else(|| WorkerError::task("the state of an op is missing"))?;
+            let bytes =
+                state.ops.get(&index).ok_or_else(|| WorkerError::task("the state of an op is missing"))?;
             let mut run = stage.merged_run(index, &[bytes])?;
             let mut collected = Collected::default();
             let finished = run.finish(&mut collected)?;
@@ -192,12 +198,8 @@ impl StageEnd<'_> {
             std_err: r.std_err,
             n: r.n,
         });
-        let series = collected.series.into_iter().filter(|s| planned.wants(&s.metric)).map(|s| ReportedSeries {
-            metric: s.metric,
-            part: s.part,
-            status: s.status,
-            values: s.values,
-            n: s.n,
+        let series = collected.series.into_iter().filter(|s| planned.wants(&s.metric)).map(|s| {
+            ReportedSeries { metric: s.metric, part: s.part, status: s.status, values: s.values, n: s.n }
         });
         let report = OpReport { op: index, rows: rows.collect(), series: series.collect() };
         if !(report.rows.is_empty() && report.series.is_empty()) {

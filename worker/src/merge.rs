@@ -28,6 +28,7 @@ pub fn run(context: &Context<'_>, merge: &Merge) -> Result<Output, WorkerError> 
 /// # Errors
 /// When one cannot be had or read.
 pub fn fetch(context: &Context<'_>, nodes: &[BlobRef]) -> Result<Vec<NodeState>, WorkerError> {
-    let states = nodes.iter().map(|blob| NodeState::from_layer_state(blobs::get(context.blobs, "layer state", blob)?));
+    let states =
+        nodes.iter().map(|blob| NodeState::from_layer_state(blobs::get(context.blobs, "layer state", blob)?));
     states.collect()
 }

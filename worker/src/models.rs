@@ -51,9 +51,14 @@ fn load(model: &PlannedModel, base: &Path) -> Result<Loaded, WorkerError> {
     let failed = |source| WorkerError::Encoder { field: format!("model.{}.source", model.name), source };
     let checkpoint = Checkpoint::open(&base.join(&model.source)).map_err(failed)?;
     let facts = checkpoint.facts();
-    if facts.weights_digest != model.facts.weights_digest || facts.tokenizer_digest != model.facts.tokenizer_digest {
+    if facts.weights_digest != model.facts.weights_digest
+        || facts.tokenizer_digest != model.facts.tokenizer_digest
+    {
         let reason = format!("the checkpoint `{}` has changed since the study was planned", model.source);
         return Err(WorkerError::Task { reason });
     }
-    Ok(Loaded { encoder: checkpoint.load().map_err(failed)?, tokenizer: checkpoint.tokenizer().map_err(failed)? })
+    Ok(Loaded {
+        encoder: checkpoint.load().map_err(failed)?,
+        tokenizer: checkpoint.tokenizer().map_err(failed)?,
+    })
 }

@@ -44,7 +44,8 @@ pub fn run(context: &Context<'_>, pass: &Pass) -> Result<Output, WorkerError> {
         let state = fold_right(stage, states)?;
         layers.push(blobs::put(context.blobs, "layer state", &state.to_layer_state()?)?);
     }
-    let tally = if pass.stage == 1 { serde_json::to_string(&tally).unwrap_or_default() } else { String::new() };
+    let tally =
+        if pass.stage == 1 { serde_json::to_string(&tally).unwrap_or_default() } else { String::new() };
     Ok(Output::Node { layers, tally })
 }
 
@@ -108,7 +109,12 @@ struct Absorber<'a> {
 }
 
 impl RowSink for Absorber<'_> {
-    fn rows(&mut self, layer: usize, rows: ArrayView2<'_, f32>, columns: &Columns) -> Result<(), WorkerError> {
+    fn rows(
+        &mut self,
+        layer: usize,
+        rows: ArrayView2<'_, f32>,
+        columns: &Columns,
+    ) -> Result<(), WorkerError> {
         let wide = rows.mapv(f64::from);
         if self.sources.plan.study.representation.unit == Unit::Sentence {
             let (pooled, columns) = rows::pool(wide.view(), columns);
@@ -123,8 +129,16 @@ impl RowSink for Absorber<'_> {
 }
 
 impl Absorber<'_> {
-    fn absorb(&mut self, layer: usize, rows: ArrayView2<'_, f64>, columns: &Columns) -> Result<(), WorkerError> {
-        let run = self.runs.get_mut(layer).ok_or_else(|| WorkerError::task("rows of a layer that is not planned"))?;
+    fn absorb(
+        &mut self,
+        layer: usize,
+        rows: ArrayView2<'_, f64>,
+        columns: &Columns,
+    ) -> Result<(), WorkerError> {
+        let run = self
+            .runs
+            .get_mut(layer)
+            .ok_or_else(|| WorkerError::task("rows of a layer that is not planned"))?;
         let bad = rows::nonfinite(rows);
         if bad.is_empty() {
             return run.absorb(rows, columns);
@@ -133,7 +147,12 @@ impl Absorber<'_> {
         if plan.study.nonfinite == NonFinite::Error {
             let dataset = subject.dataset.name.clone();
             let layer = subject.layers.get(layer).copied().unwrap_or(0);
-            return Err(WorkerError::NonFinite { dataset, layer, count: bad.len(), rows: name_rows(&bad, columns) });
+            return Err(WorkerError::NonFinite {
+                dataset,
+                layer,
+                count: bad.len(),
+                rows: name_rows(&bad, columns),
+            });
         }
         let kept: Vec<usize> = (0..rows.nrows()).filter(|i| bad.binary_search(i).is_err()).collect();
         self.dropped += bad.len() as u64;
@@ -162,5 +181,6 @@ fn name_rows(places: &[usize], columns: &Columns) -> String {
 /// # Errors
 /// When states do not belong together, or there is none.
 pub fn fold(stage: &LayerStage, nodes: Vec<NodeState>) -> Result<NodeState, WorkerError> {
-    tree::fold(nodes, |left, right| stage.merge(left, right))?.ok_or_else(|| WorkerError::task("nothing to merge"))
+    tree::fold(nodes, |left, right| stage.merge(left, right))?
+        .ok_or_else(|| WorkerError::task("nothing to merge"))
 }

@@ -123,7 +123,8 @@ impl HostServices for Services {
     fn eigh(&self, n: usize, a: &[f64], values: &mut [f64], vectors: &mut [f64]) -> bool {
         let Ok(matrix) = ArrayView2::from_shape((n, n), a) else { return false };
         let Ok(eigen) = eigh(matrix) else { return false };
-        let (Some(found_values), Some(found_vectors)) = (eigen.values.as_slice(), eigen.vectors.as_slice()) else {
+        let (Some(found_values), Some(found_vectors)) = (eigen.values.as_slice(), eigen.vectors.as_slice())
+        else {
             return false;
         };
         values.copy_from_slice(found_values);

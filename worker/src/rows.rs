@@ -57,8 +57,12 @@ impl Columns {
     }
 
     fn views(&self) -> Vec<ColumnView<'_>> {
-        let integers =
-            [("row", &self.row), ("sentence", &self.sentence), ("token_id", &self.token_id), ("position", &self.position)];
+        let integers = [
+            ("row", &self.row),
+            ("sentence", &self.sentence),
+            ("token_id", &self.token_id),
+            ("position", &self.position),
+        ];
         let mut views: Vec<ColumnView<'_>> = integers
             .into_iter()
             .filter(|(_, values)| !values.is_empty())
@@ -121,7 +125,12 @@ mod tests {
     use ndarray::array;
 
     fn columns() -> Columns {
-        Columns { row: vec![8, 9, 10, 11], sentence: vec![4, 4, 4, 5], gold: vec![1.0, 1.0, 1.0, 2.0], ..Columns::default() }
+        Columns {
+            row: vec![8, 9, 10, 11],
+            sentence: vec![4, 4, 4, 5],
+            gold: vec![1.0, 1.0, 1.0, 2.0],
+            ..Columns::default()
+        }
     }
 
     #[test]

@@ -81,7 +81,14 @@ impl LayerStage {
         Ok(resolved)
     }
 
-    fn add_pass(&mut self, w: &Widths<'_>, index: u32, node: u32, model: Vec<u8>, pass: u32) -> Result<(), WorkerError> {
+    fn add_pass(
+        &mut self,
+        w: &Widths<'_>,
+        index: u32,
+        node: u32,
+        model: Vec<u8>,
+        pass: u32,
+    ) -> Result<(), WorkerError> {
         if let Some(width) = w.of(node)? {
             let op = w.plugins.open(&w.plan.ops[index as usize].op, &w.input(width))?;
             self.passes.insert(index, OpPass { index, op, node, model, pass });
@@ -94,7 +101,9 @@ impl LayerStage {
         let needed: Vec<u32> = seen.flat_map(|node| w.plan.chain(node)).collect();
         for node in needed {
             let space = &w.plan.nodes[node as usize];
-            let (Some(parent), Some(step), Some(columns)) = (space.parent, &space.step, w.of(node)?) else { continue };
+            let (Some(parent), Some(step), Some(columns)) = (space.parent, &space.step, w.of(node)?) else {
+                continue;
+            };
             let Some(parent_width) = w.of(parent)? else { continue };
             let model = match w.broadcast.fits.get(&node) {
                 Some(Fit::Done { model, .. }) => model.0.clone(),
@@ -137,11 +146,13 @@ impl LayerStage {
     pub fn merge(&self, left: NodeState, right: NodeState) -> Result<NodeState, WorkerError> {
         let mut merged = left;
         for (node, moments) in &mut merged.moments {
-            let other = right.moments.get(node).ok_or_else(|| WorkerError::task("a moments state is missing"))?;
+            let other =
+                right.moments.get(node).ok_or_else(|| WorkerError::task("a moments state is missing"))?;
             moments.merge(other)?;
         }
         for (index, state) in &mut merged.ops {
-            let other = right.ops.get(index).ok_or_else(|| WorkerError::task("the state of an op is missing"))?;
+            let other =
+                right.ops.get(index).ok_or_else(|| WorkerError::task("the state of an op is missing"))?;
             *state = self.merged_run(*index, &[state, other])?.save()?;
         }
         Ok(merged)
@@ -152,7 +163,8 @@ impl LayerStage {
     /// # Errors
     /// When the op has no pass in this stage or refuses a state.
     pub fn merged_run(&self, index: u32, states: &[&Vec<u8>]) -> Result<Run, WorkerError> {
-        let pass = self.passes.get(&index).ok_or_else(|| WorkerError::task("an op has no pass in this stage"))?;
+        let pass =
+            self.passes.get(&index).ok_or_else(|| WorkerError::task("an op has no pass in this stage"))?;
         let mut run = pass.op.begin(&pass.model, pass.pass)?;
         for state in states {
             run.merge(state)?;

@@ -25,7 +25,8 @@ pub fn run(context: &Context<'_>, study: &BlobRef) -> Result<Output, WorkerError
     let mut datasets = Vec::new();
     for (i, spec) in study.dataset.iter().enumerate() {
         let facts = dataset::survey(spec, context.base);
-        datasets.push(facts.map_err(|source| WorkerError::Dataset { field: format!("dataset[{i}]"), source })?);
+        datasets
+            .push(facts.map_err(|source| WorkerError::Dataset { field: format!("dataset[{i}]"), source })?);
         context.progress();
     }
     let plugins = context.plugins.facts();
@@ -36,8 +37,8 @@ pub fn run(context: &Context<'_>, study: &BlobRef) -> Result<Output, WorkerError
 
 fn survey_model(model: &ModelSpec, index: usize, base: &Path) -> Result<ModelFacts, WorkerError> {
     let field = format!("model[{index}].source");
-    let checkpoint =
-        Checkpoint::open(&base.join(&model.source)).map_err(|source| WorkerError::Encoder { field, source })?;
+    let checkpoint = Checkpoint::open(&base.join(&model.source))
+        .map_err(|source| WorkerError::Encoder { field, source })?;
     let facts = checkpoint.facts();
     Ok(ModelFacts {
         model_type: facts.model_type.clone(),

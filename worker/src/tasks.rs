@@ -79,7 +79,8 @@ impl Planned {
             return Err(WorkerError::task(format!("the plan has no subject {subject}")));
         }
         if plan.numerics_class != context.numerics_class {
-            let reason = format!("the plan is for {}, this worker is {}", plan.numerics_class, context.numerics_class);
+            let reason =
+                format!("the plan is for {}, this worker is {}", plan.numerics_class, context.numerics_class);
             return Err(WorkerError::Task { reason });
         }
         Ok(Self { plan, subject })
@@ -111,7 +112,9 @@ impl Planned {
             let broadcast: Broadcast = match broadcasts.get(i) {
                 Some(blob) => blobs::get(context.blobs, "broadcast", blob)?,
                 None if stage == 1 => Broadcast::default(),
-                None => return Err(WorkerError::task(format!("stage {stage} has no broadcast for layer {i}"))),
+                None => {
+                    return Err(WorkerError::task(format!("stage {stage} has no broadcast for layer {i}")));
+                }
             };
             LayerStage::new(&self.plan, self.subject(), stage, &broadcast, context.plugins)
         };

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 /// Describes a plan.
 pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
     let mut text = format!("plan {digest}\nnumerics class {}\n", plan.numerics_class);
-    let mut subjects = table(&["model", "dataset", "rows", "layers × width", "shards", "tasks a pass", "state of a task"]);
+    let mut subjects =
+        table(&["model", "dataset", "rows", "layers × width", "shards", "tasks a pass", "state of a task"]);
     for subject in &plan.subjects {
         subjects.add_row([
             subject.model_name().to_owned(),
@@ -45,7 +46,8 @@ fn table(header: &[&str]) -> Table {
 /// Bytes of the moments that one task holds in the first pass: two triangles while a shard is merged into its block.
 fn state_bytes(plan: &Plan, subject: &Subject) -> u64 {
     let d = u64::from(subject.width);
-    let folded = plan.nodes.iter().filter(|node| matches!(node.second, Some(SecondFrom::Pass(_)))).count() as u64;
+    let folded =
+        plan.nodes.iter().filter(|node| matches!(node.second, Some(SecondFrom::Pass(_)))).count() as u64;
     2 * 8 * d * d * folded * subject.layers.len() as u64
 }
 

@@ -75,7 +75,11 @@ fn place(value: &mut Value, part: &str, found: Value) {
 /// Whole numbers, which counts and indices are, without a decimal point.
 fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract().abs() < f64::MIN_POSITIVE && value.abs() < EXACT { json!(value as i64) } else { json!(value) }
+    if value.fract().abs() < f64::MIN_POSITIVE && value.abs() < EXACT {
+        json!(value as i64)
+    } else {
+        json!(value)
+    }
 }
 
 /// Lists values for a person; long arrays are cut, with their length.
@@ -85,7 +89,8 @@ pub(crate) fn list(values: &[MetricValue]) -> String {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["metric", "value", "n"]);
     for value in values {
-        let text = if value.status == OK { value.value.to_string() } else { format!("– ({})", value.status) };
+        let text =
+            if value.status == OK { value.value.to_string() } else { format!("– ({})", value.status) };
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         let shown = match (cut, &value.value) {
             (Some(at), Value::Array(items)) => format!("{}… ({} values)", &text[..at], items.len()),

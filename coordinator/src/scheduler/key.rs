@@ -78,9 +78,15 @@ impl fmt::Display for TaskKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Survey => f.write_str("survey"),
-            Self::Pass { stage, subject, block } => write!(f, "stage {stage}, subject {subject}, pass over block {block}"),
-            Self::Merge { stage, subject, group } => write!(f, "stage {stage}, subject {subject}, merge of group {group}"),
-            Self::Finish { stage, subject, layer } => write!(f, "stage {stage}, subject {subject}, end of layer {layer}"),
+            Self::Pass { stage, subject, block } => {
+                write!(f, "stage {stage}, subject {subject}, pass over block {block}")
+            }
+            Self::Merge { stage, subject, group } => {
+                write!(f, "stage {stage}, subject {subject}, merge of group {group}")
+            }
+            Self::Finish { stage, subject, layer } => {
+                write!(f, "stage {stage}, subject {subject}, end of layer {layer}")
+            }
         }
     }
 }

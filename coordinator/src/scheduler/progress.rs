@@ -62,7 +62,8 @@ impl JobProgress {
     /// Begins a job with the plan that is stored as `blob`.
     #[must_use]
     pub fn new(plan: Arc<Plan>, blob: &BlobRef) -> Self {
-        let subjects = (0..).zip(&plan.subjects).map(|(i, s)| SubjectProgress::new(&plan, blob, i, s)).collect();
+        let subjects =
+            (0..).zip(&plan.subjects).map(|(i, s)| SubjectProgress::new(&plan, blob, i, s)).collect();
         Self { plan, subjects }
     }
 
@@ -97,7 +98,9 @@ impl JobProgress {
     pub fn done(&mut self, work: &Work, output: &Output) -> Result<Vec<Work>, ProgressError> {
         let subject = match TaskKey::of(work) {
             TaskKey::Survey => return Err(ProgressError::NotExpected),
-            TaskKey::Pass { subject, .. } | TaskKey::Merge { subject, .. } | TaskKey::Finish { subject, .. } => subject,
+            TaskKey::Pass { subject, .. }
+            | TaskKey::Merge { subject, .. }
+            | TaskKey::Finish { subject, .. } => subject,
         };
         self.subjects.get_mut(subject as usize).ok_or(ProgressError::NotExpected)?.done(work, output)
     }

@@ -81,7 +81,8 @@ impl SubjectProgress {
 
     /// Number of tasks in each stage.
     pub(super) fn tasks_per_stage(&self) -> u64 {
-        let merges = (0..self.groups.len()).filter(|&g| self.children(g).len() > 1 && self.has_merges()).count();
+        let merges =
+            (0..self.groups.len()).filter(|&g| self.children(g).len() > 1 && self.has_merges()).count();
         (self.blocks.len() + merges + self.ends.len()) as u64
     }
 
@@ -172,7 +173,8 @@ impl SubjectProgress {
             self.groups[group] = Some((*only).clone());
             return self.after_group();
         }
-        let layers = (0..self.subject.layers.len()).map(|l| done.iter().map(|node| node[l].clone()).collect());
+        let layers =
+            (0..self.subject.layers.len()).map(|l| done.iter().map(|node| node[l].clone()).collect());
         vec![Work::Merge(Merge {
             plan: self.plan.clone(),
             subject: self.index,

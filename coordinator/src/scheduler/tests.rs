@@ -54,10 +54,11 @@ fn a_small_subject_passes_then_ends_each_layer_without_a_merge() {
 fn many_shards_merge_by_groups_and_a_lone_block_is_its_own_group() {
     let plan = plan(300, 1);
     let subject = &plan.subjects[0];
-    assert!(subject.block_level < subject.group_level && subject.shards % 16 != 0);
+    assert!(subject.block_level < subject.group_level && !subject.shards.is_multiple_of(16));
     let tasks = run(&plan, 1, |_| 0);
     let merges = |stage: u32| {
-        let here = |work: &&(Work, Output)| matches!(&work.0, Work::Merge(m) if m.stage == stage && m.subject == 0);
+        let here =
+            |work: &&(Work, Output)| matches!(&work.0, Work::Merge(m) if m.stage == stage && m.subject == 0);
         tasks.iter().filter(here).count()
     };
     assert_eq!(subject.blocks().len(), 38);
@@ -69,10 +70,13 @@ fn many_shards_merge_by_groups_and_a_lone_block_is_its_own_group() {
     });
     assert_eq!((lone.subjects[0].blocks().len(), lone.subjects[0].groups().len()), (33, 17));
     let tasks = run(&lone, 1, |_| 0);
-    let merged: Vec<u64> = tasks.iter().filter_map(|(work, _)| match work {
-        Work::Merge(m) if m.stage == 1 && m.subject == 0 => Some(m.node.index),
-        _ => None,
-    }).collect();
+    let merged: Vec<u64> = tasks
+        .iter()
+        .filter_map(|(work, _)| match work {
+            Work::Merge(m) if m.stage == 1 && m.subject == 0 => Some(m.node.index),
+            _ => None,
+        })
+        .collect();
     assert_eq!(merged.len(), 16, "the last group has one block only");
     let finish = tasks.iter().find_map(|(work, _)| match work {
         Work::Finish(f) => Some(f.clone()),
@@ -85,18 +89,22 @@ fn many_shards_merge_by_groups_and_a_lone_block_is_its_own_group() {
 fn a_stage_gets_the_broadcasts_and_carries_of_the_stage_before() {
     let plan = plan(10, 5);
     let tasks = run(&plan, 1, |_| 0);
-    let left: BTreeMap<(u32, u32, u32), (BlobRef, BlobRef)> = tasks.iter().filter_map(|(work, output)| match (work, output) {
-        (Work::Finish(f), Output::Layer { broadcast, carry, .. }) => {
-            Some(((f.subject, f.stage, f.layer), (broadcast.clone(), carry.clone())))
-        }
-        _ => None,
-    }).collect();
+    let left: BTreeMap<(u32, u32, u32), (BlobRef, BlobRef)> = tasks
+        .iter()
+        .filter_map(|(work, output)| match (work, output) {
+            (Work::Finish(f), Output::Layer { broadcast, carry, .. }) => {
+                Some(((f.subject, f.stage, f.layer), (broadcast.clone(), carry.clone())))
+            }
+            _ => None,
+        })
+        .collect();
     for (work, _) in &tasks {
         match work {
             Work::Pass(p) if p.stage == 1 => assert!(p.broadcasts.is_empty()),
             Work::Pass(p) => {
                 let layers = &plan.subjects[p.subject as usize].layers;
-                let wanted: Vec<_> = layers.iter().map(|&l| left[&(p.subject, p.stage - 1, l)].0.clone()).collect();
+                let wanted: Vec<_> =
+                    layers.iter().map(|&l| left[&(p.subject, p.stage - 1, l)].0.clone()).collect();
                 assert_eq!(p.broadcasts, wanted);
             }
             Work::Finish(f) if f.stage == 1 => assert_eq!((&f.broadcast, &f.carry), (&None, &None)),

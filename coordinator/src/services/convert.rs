@@ -26,15 +26,21 @@ pub(super) fn job_name(id: &str) -> String {
 /// The id of a job by its name.
 pub(super) fn job_id(name: &str) -> Result<&str, Status> {
     let id = name.strip_prefix(JOBS).filter(|id| !id.is_empty());
-    id.ok_or_else(|| errors::status(Code::NotFound, Reason::NotFound, format!("`{name}` is no job; names are jobs/UUID")))
+    id.ok_or_else(|| {
+        errors::status(Code::NotFound, Reason::NotFound, format!("`{name}` is no job; names are jobs/UUID"))
+    })
 }
 
 pub(super) fn status(error: impl Into<EngineError>) -> Status {
     let error = error.into();
     let message = error.to_string();
     match &error {
-        EngineError::Store(StoreError::NoSuchJob(_)) => errors::status(Code::NotFound, Reason::NotFound, message),
-        EngineError::Store(StoreError::LeaseLost(_)) => errors::status(Code::Aborted, Reason::LeaseLost, message),
+        EngineError::Store(StoreError::NoSuchJob(_)) => {
+            errors::status(Code::NotFound, Reason::NotFound, message)
+        }
+        EngineError::Store(StoreError::LeaseLost(_)) => {
+            errors::status(Code::Aborted, Reason::LeaseLost, message)
+        }
         EngineError::Store(StoreError::SessionExpired(session)) => {
             errors::failed_precondition(Reason::SessionExpired, session, message)
         }
@@ -44,8 +50,12 @@ pub(super) fn status(error: impl Into<EngineError>) -> Status {
         EngineError::Store(StoreError::Database(_)) | EngineError::Blob(BlobError::Store(_)) => {
             errors::status(Code::Unavailable, Reason::StoreUnavailable, message)
         }
-        EngineError::Blob(BlobError::Missing(_)) => errors::status(Code::NotFound, Reason::BlobMissing, message),
-        EngineError::Blob(BlobError::Corrupt(_)) => errors::status(Code::DataLoss, Reason::BlobCorrupt, message),
+        EngineError::Blob(BlobError::Missing(_)) => {
+            errors::status(Code::NotFound, Reason::BlobMissing, message)
+        }
+        EngineError::Blob(BlobError::Corrupt(_)) => {
+            errors::status(Code::DataLoss, Reason::BlobCorrupt, message)
+        }
         EngineError::Progress(_) => errors::status(Code::InvalidArgument, Reason::InvalidRequest, message),
         _ => errors::status(Code::Internal, Reason::Internal, message),
     }

@@ -9,8 +9,8 @@ use isoscope_core::violation::Violation;
 use isoscope_proto::errors;
 use isoscope_proto::v1::job_service_server::JobService;
 use isoscope_proto::v1::{
-    CancelJobRequest, CancelJobResponse, CreateJobRequest, CreateJobResponse, GetJobRequest, GetJobResponse, Job,
-    ListJobsRequest, ListJobsResponse, WatchJobRequest, WatchJobResponse,
+    CancelJobRequest, CancelJobResponse, CreateJobRequest, CreateJobResponse, GetJobRequest, GetJobResponse,
+    Job, ListJobsRequest, ListJobsResponse, WatchJobRequest, WatchJobResponse,
 };
 use std::pin::Pin;
 use std::sync::Arc;
@@ -52,7 +52,10 @@ fn read_study(bytes: &[u8]) -> Result<String, Status> {
 impl JobService for Jobs {
     type WatchJobStream = Pin<Box<dyn Stream<Item = Result<WatchJobResponse, Status>> + Send>>;
 
-    async fn create_job(&self, request: Request<CreateJobRequest>) -> Result<Response<CreateJobResponse>, Status> {
+    async fn create_job(
+        &self,
+        request: Request<CreateJobRequest>,
+    ) -> Result<Response<CreateJobResponse>, Status> {
         let request = request.into_inner();
         if request.request_id.is_empty() {
             let missing = Violation::new("request_id", "choose one, so that a repeat makes no second job");
@@ -74,7 +77,10 @@ impl JobService for Jobs {
         Ok(Response::new(GetJobResponse { job: Some(describe(&self.engine, &record).await?) }))
     }
 
-    async fn list_jobs(&self, request: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
+    async fn list_jobs(
+        &self,
+        request: Request<ListJobsRequest>,
+    ) -> Result<Response<ListJobsResponse>, Status> {
         let request = request.into_inner();
         let size = u32::try_from(request.page_size).ok().filter(|&n| n > 0).unwrap_or(PAGE).min(LARGEST_PAGE);
         let records = self.engine.store.jobs_after(&request.page_token, size).await.map_err(status)?;
@@ -87,12 +93,18 @@ impl JobService for Jobs {
         Ok(Response::new(ListJobsResponse { jobs, next_page_token: next }))
     }
 
-    async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
+    async fn cancel_job(
+        &self,
+        request: Request<CancelJobRequest>,
+    ) -> Result<Response<CancelJobResponse>, Status> {
         let record = self.engine.cancel(job_id(&request.get_ref().name)?).await.map_err(status)?;
         Ok(Response::new(CancelJobResponse { job: Some(describe(&self.engine, &record).await?) }))
     }
 
-    async fn watch_job(&self, request: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
+    async fn watch_job(
+        &self,
+        request: Request<WatchJobRequest>,
+    ) -> Result<Response<Self::WatchJobStream>, Status> {
         let id = job_id(&request.get_ref().name)?.to_owned();
         self.engine.store.job(&id).await.map_err(status)?;
         let (sender, receiver) = mpsc::channel(WATCH_BUFFER);

@@ -46,10 +46,15 @@ impl ResultService for ResultFiles {
     type GetPlanStream = Parts<GetPlanResponse>;
     type GetResultFileStream = Parts<GetResultFileResponse>;
 
-    async fn get_plan(&self, request: Request<GetPlanRequest>) -> Result<Response<Self::GetPlanStream>, Status> {
+    async fn get_plan(
+        &self,
+        request: Request<GetPlanRequest>,
+    ) -> Result<Response<Self::GetPlanStream>, Status> {
         let name = request.get_ref().job.clone();
         let record = self.engine.store.job(job_id(&name)?).await.map_err(status)?;
-        let plan = record.plan.ok_or_else(|| errors::failed_precondition(Reason::NotReady, &name, "there is no plan yet"))?;
+        let plan = record
+            .plan
+            .ok_or_else(|| errors::failed_precondition(Reason::NotReady, &name, "there is no plan yet"))?;
         let bytes = self.engine.blobs.get(&plan.digest).await.map_err(status)?;
         Ok(Response::new(parts(&bytes, |data| GetPlanResponse { data })))
     }
@@ -59,7 +64,8 @@ impl ResultService for ResultFiles {
         request: Request<GetResultFileRequest>,
     ) -> Result<Response<Self::GetResultFileStream>, Status> {
         let request = request.into_inner();
-        let missing = || errors::invalid_argument("no file is named", &[Violation::new("file", "must be set")]);
+        let missing =
+            || errors::invalid_argument("no file is named", &[Violation::new("file", "must be set")]);
         let name = file_name(request.file()).ok_or_else(missing)?;
         let record = self.engine.store.job(job_id(&request.job)?).await.map_err(status)?;
         let blob = record.results.as_ref().and_then(|results| results.get(name)).ok_or_else(|| {

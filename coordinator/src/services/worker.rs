@@ -7,17 +7,17 @@ use crate::uploads::Uploads;
 use futures::Stream;
 use isoscope_core::task::{BlobRef, Failure, Output};
 use isoscope_core::violation::Violation;
+use isoscope_proto::PROTOCOL_VERSION;
 use isoscope_proto::convert::required;
 use isoscope_proto::errors::{self, Reason};
 use isoscope_proto::time::{from_wire, to_wire};
 use isoscope_proto::v1::worker_service_server::WorkerService;
 use isoscope_proto::v1::{
-    AcquireTasksRequest, AcquireTasksResponse, CompleteTaskRequest, CompleteTaskResponse, DownloadBlobRequest,
-    DownloadBlobResponse, FailTaskRequest, FailTaskResponse, HeartbeatRequest, HeartbeatResponse, RegisterWorkerRequest,
-    RegisterWorkerResponse, ReleaseTaskRequest, ReleaseTaskResponse, Task, TaskLease, UploadBlobRequest,
-    UploadBlobResponse,
+    AcquireTasksRequest, AcquireTasksResponse, CompleteTaskRequest, CompleteTaskResponse,
+    DownloadBlobRequest, DownloadBlobResponse, FailTaskRequest, FailTaskResponse, HeartbeatRequest,
+    HeartbeatResponse, RegisterWorkerRequest, RegisterWorkerResponse, ReleaseTaskRequest,
+    ReleaseTaskResponse, Task, TaskLease, UploadBlobRequest, UploadBlobResponse,
 };
-use isoscope_proto::PROTOCOL_VERSION;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,17 +41,6 @@ impl Workers {
         now() + self.engine.session_ttl.as_millis() as i64
     }
 
-    fn lease(&self, task: Claimed) -> Result<TaskLease, Status> {
-        Ok(TaskLease {
-            task_id: task.id.to_string(),
-            attempt: u32::try_from(task.epoch).unwrap_or(u32::MAX),
-            lease_epoch: task.epoch,
-            job: job_name(&task.job),
-            base_directory: task.base_directory,
-            task: Some(Task::try_from(&task.work)?),
-        })
-    }
-
     /// Claims tasks as soon as there are any, or none when the wait is over.
     async fn wait_for_tasks(&self, session: &str, most: u32, wait: Duration) -> Result<Vec<Claimed>, Status> {
         let mut changes = self.engine.subscribe();
@@ -70,9 +59,23 @@ impl Workers {
     }
 }
 
+fn lease(task: Claimed) -> Result<TaskLease, Status> {
+    Ok(TaskLease {
+        task_id: task.id.to_string(),
+        attempt: u32::try_from(task.epoch).unwrap_or(u32::MAX),
+        lease_epoch: task.epoch,
+        job: job_name(&task.job),
+        base_directory: task.base_directory,
+        task: Some(Task::try_from(&task.work)?),
+    })
+}
+
 fn task_id(text: &str) -> Result<i64, Status> {
     text.parse().map_err(|_| {
-        errors::invalid_argument("the task id is malformed", &[Violation::new("task_id", "must be as it was leased")])
+        errors::invalid_argument(
+            "the task id is malformed",
+            &[Violation::new("task_id", "must be as it was leased")],
+        )
     })
 }
 
@@ -118,11 +121,14 @@ impl WorkerService for Workers {
         let session = self.engine.store.session(&request.session_id, now()).await.map_err(status)?;
         let wait = from_wire(request.wait).unwrap_or_default().min(LONGEST_POLL);
         let claimed = self.wait_for_tasks(&session.id, request.max_tasks.max(1), wait).await?;
-        let leases = claimed.into_iter().map(|task| self.lease(task)).collect::<Result<_, Status>>()?;
+        let leases = claimed.into_iter().map(lease).collect::<Result<_, Status>>()?;
         Ok(Response::new(AcquireTasksResponse { leases }))
     }
 
-    async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
+    async fn heartbeat(
+        &self,
+        request: Request<HeartbeatRequest>,
+    ) -> Result<Response<HeartbeatResponse>, Status> {
         let request = request.into_inner();
         let session = &request.session_id;
         self.engine.store.renew_session(session, now(), self.lease_end()).await.map_err(status)?;
@@ -147,7 +153,9 @@ impl WorkerService for Workers {
                 break;
             }
             let offset = u64::try_from(part.offset).unwrap_or(u64::MAX);
-            if let Some(whole) = self.uploads.take(&blob, offset, &part.data).map_err(|e| upload_status(&e))? {
+            if let Some(whole) =
+                self.uploads.take(&blob, offset, &part.data).map_err(|e| upload_status(&e))?
+            {
                 self.engine.blobs.put(whole).await.map_err(status)?;
             }
         }
@@ -177,7 +185,10 @@ impl WorkerService for Workers {
         Ok(Response::new(CompleteTaskResponse { duplicate: committed == Committed::Duplicate }))
     }
 
-    async fn fail_task(&self, request: Request<FailTaskRequest>) -> Result<Response<FailTaskResponse>, Status> {
+    async fn fail_task(
+        &self,
+        request: Request<FailTaskRequest>,
+    ) -> Result<Response<FailTaskResponse>, Status> {
         let request = request.into_inner();
         let class = Failure::try_from(request.failure_class())?;
         let lease = (request.session_id.as_str(), task_id(&request.task_id)?, request.lease_epoch);
@@ -185,7 +196,10 @@ impl WorkerService for Workers {
         Ok(Response::new(FailTaskResponse {}))
     }
 
-    async fn release_task(&self, request: Request<ReleaseTaskRequest>) -> Result<Response<ReleaseTaskResponse>, Status> {
+    async fn release_task(
+        &self,
+        request: Request<ReleaseTaskRequest>,
+    ) -> Result<Response<ReleaseTaskResponse>, Status> {
         let request = request.into_inner();
         let id = task_id(&request.task_id)?;
         self.engine.store.release(&request.session_id, id, request.lease_epoch).await.map_err(status)?;

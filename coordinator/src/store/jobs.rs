@@ -168,7 +168,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn open_jobs(&self) -> Result<Vec<JobRecord>, StoreError> {
-        let query = sqlx::query("SELECT * FROM jobs WHERE state IN ('QUEUED', 'RUNNING') ORDER BY created_at, id");
+        let query =
+            sqlx::query("SELECT * FROM jobs WHERE state IN ('QUEUED', 'RUNNING') ORDER BY created_at, id");
         query.fetch_all(&self.pool).await?.iter().map(JobRecord::read).collect()
     }
 
@@ -210,7 +211,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn tasks_done(&self, job: &str) -> Result<u64, StoreError> {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM tasks WHERE job = ? AND state = 'DONE'").bind(job);
+        let query =
+            sqlx::query_scalar("SELECT COUNT(*) FROM tasks WHERE job = ? AND state = 'DONE'").bind(job);
         let count: i64 = query.fetch_one(&self.pool).await?;
         Ok(count.unsigned_abs())
     }

@@ -89,7 +89,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn expire_sessions(&self, now: i64, most: u32) -> Result<Vec<(String, Option<i64>)>, StoreError> {
+    pub async fn expire_sessions(
+        &self,
+        now: i64,
+        most: u32,
+    ) -> Result<Vec<(String, Option<i64>)>, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let rows = sqlx::query(
             "UPDATE tasks SET state = CASE WHEN losses + 1 >= ? THEN 'FAILED' ELSE 'QUEUED' END, losses = losses + 1

@@ -52,13 +52,15 @@ type Tx<'a> = Transaction<'a, Sqlite>;
 async fn insert_tasks(tx: &mut Tx<'_>, job: &str, tasks: &[Work]) -> Result<(), StoreError> {
     for work in tasks {
         let key = TaskKey::of(work);
-        sqlx::query("INSERT OR IGNORE INTO tasks (job, stage, position, work, state) VALUES (?, ?, ?, ?, 'QUEUED')")
-            .bind(job)
-            .bind(key.stage())
-            .bind(key.position())
-            .bind(to_json("work", work)?)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(
+            "INSERT OR IGNORE INTO tasks (job, stage, position, work, state) VALUES (?, ?, ?, ?, 'QUEUED')",
+        )
+        .bind(job)
+        .bind(key.stage())
+        .bind(key.position())
+        .bind(to_json("work", work)?)
+        .execute(&mut **tx)
+        .await?;
     }
     Ok(())
 }

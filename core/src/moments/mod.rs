@@ -2,7 +2,7 @@
 //!
 //! Three parts, each mergeable and each computed only when some op needs it: [`Second`] (count, mean, centred scatter),
 //! [`Direction`] (norms and unit vectors) and [`Shape`] (extremes and higher powers of each dimension). All sums are f64 and
-//! centred, merged by the pairwise formulas of Chan, Golub and LeVeque and of Pébay; a raw sum of squares is never formed,
+//! centred, merged by the pairwise formulas of Chan et al. and of Pébay; a raw sum of squares is never formed,
 //! because a mean far from zero would eat its digits.
 
 mod direction;

@@ -45,7 +45,7 @@ impl Second {
         self.shift(rows.nrows() as u64, mean.view());
     }
 
-    /// Adds the rows that `other` has seen: S = S₁ + S₂ + δδᵀ n₁n₂/n (Chan, Golub & LeVeque 1979).
+    /// Adds the rows that `other` has seen: S = S₁ + S₂ + δδᵀ n₁n₂/n (Chan et al. 1979).
     pub fn merge(&mut self, other: &Self) {
         if other.n == 0 {
             return;
@@ -86,7 +86,7 @@ impl Second {
         Self { n: self.n, mean: a.dot(&self.mean) + c, lower: symmetric }
     }
 
-    /// Returns the raw second moment XᵀX = scatter + n·mean·meanᵀ, d×d.
+    /// Returns the raw second moment `XᵀX` = scatter + n·mean·meanᵀ, d×d.
     #[must_use]
     pub fn second_moment(&self) -> Array2<f64> {
         let mut m = self.scatter();

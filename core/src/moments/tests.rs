@@ -61,7 +61,10 @@ fn a_far_mean_costs_no_digits() {
         moments.absorb(batch);
     }
     let scatter = moments.second.unwrap().scatter();
-    assert!(scatter.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-9 * b.abs().max(1e3)), "{scatter} {want}");
+    assert!(
+        scatter.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-9 * b.abs().max(1e3)),
+        "{scatter} {want}"
+    );
 }
 
 #[test]

@@ -38,7 +38,12 @@ impl Plan {
     }
 }
 
-fn plan_spaces(study: &Study, facts: &Facts, nodes: &mut Vec<SpaceNode>, found: &mut Vec<Violation>) -> Vec<Space> {
+fn plan_spaces(
+    study: &Study,
+    facts: &Facts,
+    nodes: &mut Vec<SpaceNode>,
+    found: &mut Vec<Violation>,
+) -> Vec<Space> {
     let mut spaces = vec![Space { name: RAW.to_owned(), node: 0, chain: "[]".to_owned() }];
     for (i, spec) in study.enhancement.iter().enumerate() {
         let path = format!("enhancement[{i}]");
@@ -48,7 +53,10 @@ fn plan_spaces(study: &Study, facts: &Facts, nodes: &mut Vec<SpaceNode>, found: 
         let node = steps.into_iter().fold(0, |parent, step| descend(nodes, parent, step));
         let name = spec.name.clone().unwrap_or_else(|| default_name(spec));
         if spaces.iter().any(|s| s.name == name) {
-            found.push(Violation::new(path, format!("the space `{name}` exists already; give it another name")));
+            found.push(Violation::new(
+                path,
+                format!("the space `{name}` exists already; give it another name"),
+            ));
         }
         spaces.push(Space { name, node, chain: format!("[{}]", chain.join(",")) });
     }
@@ -74,7 +82,10 @@ fn plan_ops(study: &Study, facts: &Facts, spaces: &[Space], found: &mut Vec<Viol
     }
     for (i, spec) in study.evaluation.iter().enumerate() {
         let path = format!("evaluation[{i}]");
-        select::join(&mut ops, select::metric(&facts.plugins, &[Kind::Evaluation], spec, spaces, &path, found));
+        select::join(
+            &mut ops,
+            select::metric(&facts.plugins, &[Kind::Evaluation], spec, spaces, &path, found),
+        );
     }
     ops
 }
@@ -141,7 +152,11 @@ fn text(
     let limit = model_facts.max_positions;
     let wanted = study.representation.max_tokens.map_or(limit, |most| most as u32);
     Subject {
-        model: Some(PlannedModel { name: model.name.clone(), source: model.source.clone(), facts: model_facts.clone() }),
+        model: Some(PlannedModel {
+            name: model.name.clone(),
+            source: model.source.clone(),
+            facts: model_facts.clone(),
+        }),
         layers,
         width: model_facts.width,
         max_tokens: wanted.min(limit),

@@ -174,7 +174,8 @@ impl Plan {
     /// # Errors
     /// When the plan cannot be encoded.
     pub fn digest(&self) -> Result<String, CodecError> {
-        let json = serde_json::to_vec(self).map_err(|e| CodecError { what: "plan", reason: e.to_string() })?;
+        let json =
+            serde_json::to_vec(self).map_err(|e| CodecError { what: "plan", reason: e.to_string() })?;
         Ok(sha256(&json))
     }
 
@@ -234,7 +235,6 @@ impl Plan {
 pub(crate) fn canonical(params: &crate::study::Params) -> String {
     serde_json::to_string(params).unwrap_or_default()
 }
-
 
 #[cfg(test)]
 mod tests;

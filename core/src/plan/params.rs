@@ -7,7 +7,11 @@ use serde_json::Value;
 
 /// Splits out the parameters that `op` knows.
 pub(super) fn known_to(op: &OpManifest, params: &Params) -> Params {
-    params.iter().filter(|(name, _)| schema_of(op, name).is_some()).map(|(k, v)| (k.clone(), v.clone())).collect()
+    params
+        .iter()
+        .filter(|(name, _)| schema_of(op, name).is_some())
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 /// Reports parameters that none of `ops` knows, and values of a type that the op does not take.
@@ -19,7 +23,10 @@ pub(super) fn check(ops: &[&OpManifest], params: &Params, path: &str, found: &mu
         }
         for schema in schemas {
             if let Some(expected) = mismatch(schema, value) {
-                found.push(Violation::new(format!("{path}.{name}"), format!("expected {expected}, found {value}")));
+                found.push(Violation::new(
+                    format!("{path}.{name}"),
+                    format!("expected {expected}, found {value}"),
+                ));
             }
         }
     }
@@ -41,7 +48,8 @@ fn properties(op: &OpManifest) -> impl Iterator<Item = (&String, &Value)> {
 fn schema_of<'a>(op: &'a OpManifest, name: &str) -> Option<&'a Value> {
     properties(op).find_map(|(key, schema)| {
         let alias = |a: &Value| a.as_str() == Some(name);
-        let aliased = schema.get("x-aliases").and_then(Value::as_array).is_some_and(|list| list.iter().any(alias));
+        let aliased =
+            schema.get("x-aliases").and_then(Value::as_array).is_some_and(|list| list.iter().any(alias));
         (key == name || aliased).then_some(schema)
     })
 }

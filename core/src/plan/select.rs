@@ -13,7 +13,9 @@ fn matching<'a>(
     id: &str,
 ) -> Vec<(&'a PluginFacts, &'a OpManifest, Selection)> {
     let ops = plugins.iter().flat_map(|p| p.manifest.ops.iter().map(move |op| (p, op)));
-    ops.filter(|(_, op)| kinds.contains(&op.kind)).filter_map(|(p, op)| Some((p, op, op.selects(id)?))).collect()
+    ops.filter(|(_, op)| kinds.contains(&op.kind))
+        .filter_map(|(p, op)| Some((p, op, op.selects(id)?)))
+        .collect()
 }
 
 /// Plans a `[[metric]]` or `[[evaluation]]` entry in every space it is wanted in.
@@ -99,7 +101,12 @@ fn resolve(
         return None;
     };
     params::check(&[op], written, path, found);
-    Some(Step { op: reference(plugin, op, written), needs: op.needs, parts: op.parts.clone(), affine: op.affine })
+    Some(Step {
+        op: reference(plugin, op, written),
+        needs: op.needs,
+        parts: op.parts.clone(),
+        affine: op.affine,
+    })
 }
 
 fn reference(plugin: &PluginFacts, op: &OpManifest, params: &Params) -> OpRef {
@@ -115,12 +122,12 @@ fn reference(plugin: &PluginFacts, op: &OpManifest, params: &Params) -> OpRef {
 
 fn unknown_id(plugins: &[PluginFacts], kinds: &[Kind], id: &str) -> String {
     let ops = || plugins.iter().flat_map(|p| &p.manifest.ops).filter(|op| kinds.contains(&op.kind));
-    let names = || ops().flat_map(|op| std::iter::once(op.id.as_str()).chain(op.outputs.iter().map(|o| o.id.as_str())));
-    match nearest(id, names()) {
-        Some(near) => format!("no plugin offers `{id}`; did you mean `{near}`?"),
-        None => {
-            let known: Vec<&str> = ops().map(|op| op.id.as_str()).collect();
-            format!("no plugin offers `{id}`; offered: {}", known.join(", "))
-        }
+    let names = || {
+        ops().flat_map(|op| std::iter::once(op.id.as_str()).chain(op.outputs.iter().map(|o| o.id.as_str())))
+    };
+    if let Some(near) = nearest(id, names()) {
+        return format!("no plugin offers `{id}`; did you mean `{near}`?");
     }
+    let known: Vec<&str> = ops().map(|op| op.id.as_str()).collect();
+    format!("no plugin offers `{id}`; offered: {}", known.join(", "))
 }

@@ -57,7 +57,15 @@ impl SecondFrom {
 
 impl SpaceNode {
     pub(super) fn raw() -> Self {
-        Self { parent: None, step: None, fitted: None, ready: 1, second: None, folded: Vec::new(), carried_to: 0 }
+        Self {
+            parent: None,
+            step: None,
+            fitted: None,
+            ready: 1,
+            second: None,
+            folded: Vec::new(),
+            carried_to: 0,
+        }
     }
 }
 

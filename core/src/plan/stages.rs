@@ -70,16 +70,13 @@ fn require_second(nodes: &mut [SpaceNode], node: usize) -> SecondFrom {
         return known;
     }
     let affine_parent = nodes[node].step.as_ref().filter(|step| step.affine).and(nodes[node].parent);
-    let from = match affine_parent {
-        Some(parent) => {
-            let stage = require_second(nodes, parent as usize).stage().max(nodes[node].fitted.unwrap_or(1));
-            nodes[parent as usize].carried_to = nodes[parent as usize].carried_to.max(stage);
-            SecondFrom::ClosedForm(stage)
-        }
-        None => {
-            fold(&mut nodes[node], Part::Second);
-            SecondFrom::Pass(nodes[node].ready)
-        }
+    let from = if let Some(parent) = affine_parent {
+        let stage = require_second(nodes, parent as usize).stage().max(nodes[node].fitted.unwrap_or(1));
+        nodes[parent as usize].carried_to = nodes[parent as usize].carried_to.max(stage);
+        SecondFrom::ClosedForm(stage)
+    } else {
+        fold(&mut nodes[node], Part::Second);
+        SecondFrom::Pass(nodes[node].ready)
     };
     nodes[node].second = Some(from);
     from

@@ -5,19 +5,51 @@ use crate::facts::{Facts, RowIndex};
 use crate::study::Format;
 use serde_json::{Value, json};
 
-fn op(id: &str, kind: &str, needs: &str, parts: Value, outputs: &[&str], affine: bool, columns: Value) -> Value {
+fn op(
+    id: &str,
+    kind: &str,
+    needs: &str,
+    parts: Value,
+    outputs: &[&str],
+    affine: bool,
+    columns: Value,
+) -> Value {
     let outputs: Vec<Value> = outputs.iter().map(|id| json!({"id": id, "shape": "scalar"})).collect();
-    let params = json!({"type": "object", "properties": {"components": {"type": "integer", "x-aliases": ["k"]}}});
+    let params =
+        json!({"type": "object", "properties": {"components": {"type": "integer", "x-aliases": ["k"]}}});
     json!({"id": id, "kind": kind, "version": 1, "needs": needs, "parts": parts, "outputs": outputs,
            "affine": affine, "columns": columns, "params": params})
 }
 
 fn plugins() -> Vec<PluginFacts> {
     let ops = json!([
-        op("spectrum.isoscore", "metric", "moments", json!(["second"]), &["spectrum.isoscore"], false, json!([])),
-        op("angular.avg_cosine", "metric", "moments", json!(["direction"]), &["angular.avg_cosine"], false, json!([])),
-        op("partition.uncentered", "metric", "moments_then_rows", json!(["second"]),
-           &["partition.log_I_pm", "partition.I_pm"], false, json!([])),
+        op(
+            "spectrum.isoscore",
+            "metric",
+            "moments",
+            json!(["second"]),
+            &["spectrum.isoscore"],
+            false,
+            json!([])
+        ),
+        op(
+            "angular.avg_cosine",
+            "metric",
+            "moments",
+            json!(["direction"]),
+            &["angular.avg_cosine"],
+            false,
+            json!([])
+        ),
+        op(
+            "partition.uncentered",
+            "metric",
+            "moments_then_rows",
+            json!(["second"]),
+            &["partition.log_I_pm", "partition.I_pm"],
+            false,
+            json!([])
+        ),
         op("abtt", "enhancement", "moments", json!(["second"]), &[], true, json!([])),
         op("l2_normalize", "enhancement", "nothing", json!([]), &[], false, json!([])),
         op("sts", "evaluation", "rows", json!([]), &["sts.spearman"], false, json!(["sentence", "gold"])),
@@ -46,7 +78,12 @@ fn facts(rows: u64) -> Facts {
         digest: "sha256:03".into(),
         index,
     };
-    Facts { models: vec![model], datasets: vec![dataset], plugins: plugins(), numerics_class: "cpu-f32".into() }
+    Facts {
+        models: vec![model],
+        datasets: vec![dataset],
+        plugins: plugins(),
+        numerics_class: "cpu-f32".into(),
+    }
 }
 
 fn study(enhancements: Value, metrics: Value) -> Study {

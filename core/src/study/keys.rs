@@ -28,7 +28,13 @@ fn walk(value: &Value, schema: &Value, root: &Value, path: &str, found: &mut Vec
     }
 }
 
-fn walk_object(entries: &Map<String, Value>, schema: &Value, root: &Value, path: &str, found: &mut Vec<Violation>) {
+fn walk_object(
+    entries: &Map<String, Value>,
+    schema: &Value,
+    root: &Value,
+    path: &str,
+    found: &mut Vec<Violation>,
+) {
     let Some(known) = schema.get("properties").and_then(Value::as_object) else { return };
     let open = schema.get("additionalProperties") != Some(&Value::Bool(false));
     for (key, value) in entries {

@@ -8,8 +8,8 @@ mod spec;
 mod validate;
 
 pub(crate) use keys::nearest;
-pub use validate::RAW;
 pub use spec::{
-    DatasetSpec, EnhancementSpec, EvaluationSpec, Exclude, Exclusions, Format, Layers, MetricSpec, ModelSpec, NonFinite, OnLongText,
-    Params, PlanOptions, Representation, Step, Study, Unit,
+    DatasetSpec, EnhancementSpec, EvaluationSpec, Exclude, Exclusions, Format, Layers, MetricSpec, ModelSpec,
+    NonFinite, OnLongText, Params, PlanOptions, Representation, Step, Study, Unit,
 };
+pub use validate::RAW;

@@ -259,7 +259,11 @@ mod all {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<(), D::Error> {
         let text = String::deserialize(d)?;
-        if text == "all" { Ok(()) } else { Err(D::Error::custom("layers is \"all\" or a list of layer numbers")) }
+        if text == "all" {
+            Ok(())
+        } else {
+            Err(D::Error::custom("layers is \"all\" or a list of layer numbers"))
+        }
     }
 
     pub(super) fn serialize<S: Serializer>(s: S) -> Result<S::Ok, S::Error> {

@@ -44,7 +44,10 @@ impl Study {
         }
         for (i, enhancement) in self.enhancement.iter().enumerate() {
             if enhancement.id.is_none() {
-                found.push(Violation::new(format!("enhancement[{i}].id"), "an enhancement needs an id, e.g. \"abtt\""));
+                found.push(Violation::new(
+                    format!("enhancement[{i}].id"),
+                    "an enhancement needs an id, e.g. \"abtt\"",
+                ));
             }
         }
         self.check_plan(&mut found);
@@ -62,13 +65,22 @@ impl Study {
         };
         let needs_columns = matches!(format, Format::Tsv | Format::Csv | Format::Jsonl);
         if needs_columns && dataset.text.is_empty() {
-            found.push(Violation::new(format!("{path}.text"), "name the column (or the two columns) that hold the text"));
+            found.push(Violation::new(
+                format!("{path}.text"),
+                "name the column (or the two columns) that hold the text",
+            ));
         }
         if dataset.text.len() > 2 {
-            found.push(Violation::new(format!("{path}.text"), "at most two text columns: one text, or a sentence pair"));
+            found.push(Violation::new(
+                format!("{path}.text"),
+                "at most two text columns: one text, or a sentence pair",
+            ));
         }
         if !needs_columns && dataset.gold.is_some() {
-            found.push(Violation::new(format!("{path}.gold"), "this format has no columns and so no gold scores"));
+            found.push(Violation::new(
+                format!("{path}.gold"),
+                "this format has no columns and so no gold scores",
+            ));
         }
         if format != Format::Npy && self.model.is_empty() {
             found.push(Violation::new("model", "text needs an encoder: add a [[model]]"));
@@ -88,7 +100,10 @@ impl Study {
             found.push(Violation::new("representation.layers", "name at least one layer, or \"all\""));
         }
         if self.representation.max_tokens.is_some_and(|most| most < 3) {
-            found.push(Violation::new("representation.max_tokens", "must leave room for a token between the special ones"));
+            found.push(Violation::new(
+                "representation.max_tokens",
+                "must leave room for a token between the special ones",
+            ));
         }
     }
 }
@@ -172,7 +187,10 @@ mod tests {
         value["dataset"][0]["txet"] = json!("a");
         value["zzz"] = json!(1);
         let found = complaints(value);
-        assert!(found.iter().any(|m| m == "representation.laeyrs: unknown key; did you mean `layers`?"), "{found:?}");
+        assert!(
+            found.iter().any(|m| m == "representation.laeyrs: unknown key; did you mean `layers`?"),
+            "{found:?}"
+        );
         assert!(found.iter().any(|m| m == "dataset[0].txet: unknown key; did you mean `text`?"), "{found:?}");
         assert!(found.iter().any(|m| m.starts_with("zzz: unknown key; known here: ")), "{found:?}");
     }
@@ -186,7 +204,9 @@ mod tests {
         });
         let fields: Vec<String> =
             Study::from_value(value).unwrap_err().0.into_iter().map(|violation| violation.field).collect();
-        for field in ["name", "dataset[0].format", "dataset[1].name", "dataset[1].text", "metric", "plan.shard_rows"] {
+        for field in
+            ["name", "dataset[0].format", "dataset[1].name", "dataset[1].text", "metric", "plan.shard_rows"]
+        {
             assert!(fields.iter().any(|f| f == field), "{field} is missing in {fields:?}");
         }
     }

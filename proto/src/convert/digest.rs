@@ -12,11 +12,18 @@ impl TryFrom<&BlobRef> for Digest {
     type Error = ConvertError;
 
     fn try_from(blob: &BlobRef) -> Result<Self, ConvertError> {
-        let wrong = || ConvertError::new("sha256", format!("`{}` is not sha256: and 64 hexadecimal digits", blob.digest));
-        let digits = blob.digest.strip_prefix(PREFIX).filter(|d| d.len() == 2 * BYTES && d.is_ascii()).ok_or_else(wrong)?;
+        let wrong = || {
+            ConvertError::new("sha256", format!("`{}` is not sha256: and 64 hexadecimal digits", blob.digest))
+        };
+        let digits = blob
+            .digest
+            .strip_prefix(PREFIX)
+            .filter(|d| d.len() == 2 * BYTES && d.is_ascii())
+            .ok_or_else(wrong)?;
         let byte = |i: usize| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).map_err(|_| wrong());
         let sha256 = (0..BYTES).map(byte).collect::<Result<Vec<u8>, _>>()?;
-        let size_bytes = i64::try_from(blob.size).map_err(|_| ConvertError::new("size_bytes", "is too large"))?;
+        let size_bytes =
+            i64::try_from(blob.size).map_err(|_| ConvertError::new("size_bytes", "is too large"))?;
         Ok(Self { sha256, size_bytes })
     }
 }
@@ -29,8 +36,8 @@ impl TryFrom<&Digest> for BlobRef {
             let reason = format!("has {} bytes; a SHA-256 digest has 32", digest.sha256.len());
             return Err(ConvertError::new("sha256", reason));
         }
-        let size =
-            u64::try_from(digest.size_bytes).map_err(|_| ConvertError::new("size_bytes", "must not be negative"))?;
+        let size = u64::try_from(digest.size_bytes)
+            .map_err(|_| ConvertError::new("size_bytes", "must not be negative"))?;
         let mut text = String::with_capacity(PREFIX.len() + 2 * BYTES);
         text.push_str(PREFIX);
         for byte in &digest.sha256 {

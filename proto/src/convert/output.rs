@@ -17,12 +17,14 @@ impl TryFrom<&Output> for v1::TaskOutput {
                 let layers = digests("layers", layers)?;
                 task_output::Output::Node(v1::NodeOutput { layers, tally_json: tally.clone() })
             }
-            Output::Layer { report, broadcast, carry, again } => task_output::Output::Layer(v1::LayerOutput {
-                report: Some(Digest::try_from(report)?),
-                broadcast: Some(Digest::try_from(broadcast)?),
-                carry: Some(Digest::try_from(carry)?),
-                again: *again,
-            }),
+            Output::Layer { report, broadcast, carry, again } => {
+                task_output::Output::Layer(v1::LayerOutput {
+                    report: Some(Digest::try_from(report)?),
+                    broadcast: Some(Digest::try_from(broadcast)?),
+                    carry: Some(Digest::try_from(carry)?),
+                    again: *again,
+                })
+            }
         };
         Ok(Self { output: Some(output) })
     }

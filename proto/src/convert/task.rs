@@ -23,7 +23,9 @@ impl TryFrom<&Work> for v1::Task {
 
     fn try_from(work: &Work) -> Result<Self, ConvertError> {
         let work = match work {
-            Work::Survey { study } => task::Work::Survey(v1::SurveyWork { study: Some(Digest::try_from(study)?) }),
+            Work::Survey { study } => {
+                task::Work::Survey(v1::SurveyWork { study: Some(Digest::try_from(study)?) })
+            }
             Work::Pass(pass) => task::Work::Pass(pass_to_wire(pass)?),
             Work::Merge(merge) => task::Work::Merge(merge_to_wire(merge)?),
             Work::Finish(finish) => task::Work::Finish(finish_to_wire(finish)?),
@@ -128,7 +130,13 @@ mod tests {
         let (plan, node) = (named("plan"), Node { level: 3, index: 1 << 40 });
         vec![
             Work::Survey { study: named("study") },
-            Work::Pass(Pass { plan: plan.clone(), subject: 1, stage: 2, node, broadcasts: vec![named("b0"), named("b1")] }),
+            Work::Pass(Pass {
+                plan: plan.clone(),
+                subject: 1,
+                stage: 2,
+                node,
+                broadcasts: vec![named("b0"), named("b1")],
+            }),
             Work::Merge(Merge {
                 plan: plan.clone(),
                 subject: 0,

@@ -42,7 +42,8 @@ pub(super) async fn run(
             None => Err(WorkerError::task("the lease names no work")),
         }
     });
-    let outcome = ran.await.unwrap_or_else(|panic| Err(WorkerError::task(format!("the task panicked: {panic}"))));
+    let outcome =
+        ran.await.unwrap_or_else(|panic| Err(WorkerError::task(format!("the task panicked: {panic}"))));
     let answered = match outcome {
         Ok(output) => complete(&mut client, session, task_id.clone(), lease_epoch, output).await,
         Err(WorkerError::Revoked) => Ok(()),

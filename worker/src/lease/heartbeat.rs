@@ -25,7 +25,9 @@ pub(super) async fn run(
                     shared.running.revoke(&task);
                 }
             }
-            Err(status) => tracing::warn!(code = ?status.code(), message = status.message(), "a heartbeat failed"),
+            Err(status) => {
+                tracing::warn!(code = ?status.code(), message = status.message(), "a heartbeat failed")
+            }
         }
     }
 }

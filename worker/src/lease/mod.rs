@@ -14,7 +14,9 @@ use crate::plugins::PluginSet;
 use crate::source::RowCache;
 use isoscope_proto::time::{from_wire, to_wire};
 use isoscope_proto::v1::worker_service_client::WorkerServiceClient;
-use isoscope_proto::v1::{AcquireTasksRequest, Capabilities, OfferedPlugin, RegisterWorkerRequest, TaskLease};
+use isoscope_proto::v1::{
+    AcquireTasksRequest, Capabilities, OfferedPlugin, RegisterWorkerRequest, TaskLease,
+};
 use isoscope_proto::{PROTOCOL_VERSION, errors};
 use running::Running;
 use std::path::PathBuf;
@@ -120,7 +122,8 @@ impl Worker {
             };
             match answer {
                 Ok(answer) => {
-                    for (lease, permit) in answer.into_inner().leases.into_iter().zip(permits(permit, &slots)) {
+                    for (lease, permit) in answer.into_inner().leases.into_iter().zip(permits(permit, &slots))
+                    {
                         self.start(&mut tasks, &client, &session.id, lease, permit);
                     }
                 }
@@ -148,7 +151,8 @@ impl Worker {
         };
         let answer = client.register_worker(request).await?.into_inner();
         let interval = from_wire(answer.heartbeat_interval).unwrap_or(HEARTBEAT);
-        let beat = heartbeat::run(client.clone(), answer.session_id.clone(), interval, Arc::clone(&self.shared));
+        let beat =
+            heartbeat::run(client.clone(), answer.session_id.clone(), interval, Arc::clone(&self.shared));
         Ok(Session { id: answer.session_id, _heartbeat: AbortOnDrop(tokio::spawn(beat)) })
     }
 
@@ -199,7 +203,10 @@ impl Drop for AbortOnDrop {
 }
 
 /// The permit in hand, then as many more as are free.
-fn permits(first: OwnedSemaphorePermit, slots: &Arc<Semaphore>) -> impl Iterator<Item = OwnedSemaphorePermit> {
+fn permits(
+    first: OwnedSemaphorePermit,
+    slots: &Arc<Semaphore>,
+) -> impl Iterator<Item = OwnedSemaphorePermit> {
     let slots = Arc::clone(slots);
     std::iter::once(first).chain(std::iter::from_fn(move || Arc::clone(&slots).try_acquire_owned().ok()))
 }

@@ -25,7 +25,8 @@ impl RemoteBlobs {
     async fn download(&self, digest: Digest) -> Result<Vec<u8>, tonic::Status> {
         let mut client = self.client.clone();
         let size = usize::try_from(digest.size_bytes).unwrap_or(0);
-        let mut parts = client.download_blob(DownloadBlobRequest { digest: Some(digest) }).await?.into_inner();
+        let mut parts =
+            client.download_blob(DownloadBlobRequest { digest: Some(digest) }).await?.into_inner();
         let mut bytes = Vec::with_capacity(size);
         while let Some(part) = parts.message().await? {
             bytes.extend_from_slice(&part.data);

@@ -60,7 +60,12 @@ impl RowCache {
     /// When the directory cannot be made.
     pub fn open(directory: &Path, budget: u64) -> Result<Self, WorkerError> {
         fs::create_dir_all(directory).map_err(|e| failed(directory, e))?;
-        Ok(Self { directory: directory.to_owned(), budget, used: AtomicU64::new(0), serial: AtomicU64::new(0) })
+        Ok(Self {
+            directory: directory.to_owned(),
+            budget,
+            used: AtomicU64::new(0),
+            serial: AtomicU64::new(0),
+        })
     }
 
     /// Pushes the rows kept under `key` into `sink`; none when they are not here.
@@ -158,7 +163,8 @@ impl Recorder<'_> {
 
     /// Appends the table of contents and its length, then renames: a reader sees all of a file or none of it.
     fn seal(&mut self, mut file: BufWriter<File>) -> io::Result<()> {
-        let contents = postcard::to_stdvec(&self.contents).map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
+        let contents =
+            postcard::to_stdvec(&self.contents).map_err(|e| io::Error::new(ErrorKind::InvalidData, e))?;
         file.write_all(&contents)?;
         file.write_all(&(contents.len() as u64).to_le_bytes())?;
         file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -167,7 +173,12 @@ impl Recorder<'_> {
 }
 
 impl RowSink for Recorder<'_> {
-    fn rows(&mut self, layer: usize, rows: ArrayView2<'_, f32>, columns: &Columns) -> Result<(), WorkerError> {
+    fn rows(
+        &mut self,
+        layer: usize,
+        rows: ArrayView2<'_, f32>,
+        columns: &Columns,
+    ) -> Result<(), WorkerError> {
         self.keep(layer, rows, columns).map_err(|e| failed(&self.parts, e))?;
         self.sink.rows(layer, rows, columns)
     }
@@ -205,7 +216,12 @@ mod tests {
     struct Seen(Vec<(usize, Array2<f32>, Columns)>);
 
     impl RowSink for Seen {
-        fn rows(&mut self, layer: usize, rows: ArrayView2<'_, f32>, columns: &Columns) -> Result<(), WorkerError> {
+        fn rows(
+            &mut self,
+            layer: usize,
+            rows: ArrayView2<'_, f32>,
+            columns: &Columns,
+        ) -> Result<(), WorkerError> {
             self.0.push((layer, rows.to_owned(), columns.clone()));
             Ok(())
         }

@@ -13,8 +13,9 @@ const BATCH_ROWS: usize = 2048;
 pub(super) fn shard(sources: &Sources<'_>, shard: u64, sink: &mut dyn RowSink) -> Result<Tally, WorkerError> {
     let subject = sources.subject;
     let range = subject.rows(shard);
-    let rows = read_matrix(&subject.dataset, &subject.dataset_facts, sources.base, range.clone())
-        .map_err(|source| WorkerError::Dataset { field: format!("dataset.{}.source", subject.dataset.name), source })?;
+    let rows = read_matrix(&subject.dataset, &subject.dataset_facts, sources.base, range.clone()).map_err(
+        |source| WorkerError::Dataset { field: format!("dataset.{}.source", subject.dataset.name), source },
+    )?;
     let mut first = range.start as i64;
     for batch in rows.axis_chunks_iter(Axis(0), BATCH_ROWS) {
         let n = batch.nrows() as i64;

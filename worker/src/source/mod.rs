@@ -20,7 +20,8 @@ pub trait RowSink {
     ///
     /// # Errors
     /// When the rows cannot be absorbed.
-    fn rows(&mut self, layer: usize, rows: ArrayView2<'_, f32>, columns: &Columns) -> Result<(), WorkerError>;
+    fn rows(&mut self, layer: usize, rows: ArrayView2<'_, f32>, columns: &Columns)
+    -> Result<(), WorkerError>;
 
     /// Takes rows of a matrix whose entries are f64.
     ///

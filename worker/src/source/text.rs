@@ -21,8 +21,10 @@ pub(super) fn shard(
 ) -> Result<Tally, WorkerError> {
     let subject = sources.subject;
     let range = subject.rows(shard);
-    let rows = read_texts(&subject.dataset, &subject.dataset_facts, sources.base, range)
-        .map_err(|source| WorkerError::Dataset { field: format!("dataset.{}", subject.dataset.name), source })?;
+    let rows =
+        read_texts(&subject.dataset, &subject.dataset_facts, sources.base, range).map_err(|source| {
+            WorkerError::Dataset { field: format!("dataset.{}", subject.dataset.name), source }
+        })?;
     let mut packer = Packer { sources, loaded, sink, batch: Packed::default(), tally: Tally::default() };
     for row in &rows {
         packer.add(row)?;
@@ -110,7 +112,8 @@ impl Packer<'_, '_> {
         if batch.kept.is_empty() {
             return Ok(());
         }
-        let mut keeper = Keeper { layers: &self.sources.subject.layers, batch: &batch, sink: self.sink, failed: None };
+        let mut keeper =
+            Keeper { layers: &self.sources.subject.layers, batch: &batch, sink: self.sink, failed: None };
         let done = self.loaded.encoder.encode(&batch.tokens, &mut keeper);
         match (keeper.failed, done) {
             (Some(error), _) => Err(error),

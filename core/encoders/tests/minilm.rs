@@ -122,10 +122,12 @@ fn all_minilm_l6_matches_transformers_in_tokens_and_in_every_layer() {
 }
 
 #[test]
-#[ignore = "needs a file made by make_reference.py --all-rows, named in ISOSCOPE_REFERENCE"]
 #[allow(clippy::print_stdout)]
-fn all_minilm_l6_matches_transformers_in_every_row() {
-    let path = std::env::var_os("ISOSCOPE_REFERENCE").expect("ISOSCOPE_REFERENCE names a reference file");
+fn all_minilm_l6_matches_transformers_in_every_row_of_a_full_reference() {
+    let Some(path) = std::env::var_os("ISOSCOPE_REFERENCE") else {
+        println!("skipped: ISOSCOPE_REFERENCE names no file made by make_reference.py --all-rows");
+        return;
+    };
     let checkpoint =
         Checkpoint::open(&model().expect("the model is in $ISOSCOPE_MODELS or the cache folder")).unwrap();
     let reference = read_reference(Path::new(&path));

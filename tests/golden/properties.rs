@@ -5,7 +5,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 use isoscope_plugin_sdk::prelude::*;
-use isoscope_plugin_sdk::testing::{Collected, OwnedBatch, batch_of, run};
+use isoscope_plugin_sdk::testing::{Collected, OwnedBatch, batch_of, product, run};
 use ndarray::{Array, Axis, Slice};
 
 /// A small generator of numbers (xorshift64*); the same seed gives the same cloud.
@@ -40,7 +40,7 @@ impl Random {
                 - Array::from_shape_fn((d, d), |(i, j)| {
                     2.0 * v[i] * v[j] / v.iter().map(|x| x * x).sum::<f64>()
                 });
-            q = q.dot(&reflection);
+            q = product(q.view(), reflection.view());
         }
         q
     }
@@ -48,7 +48,7 @@ impl Random {
     /// Changes a cloud in a way that the invariance names.
     pub(crate) fn change(&mut self, x: &Array2<f64>, invariance: Invariance) -> Array2<f64> {
         match invariance {
-            Invariance::Rotation => x.dot(&self.rotation(x.ncols())),
+            Invariance::Rotation => product(x.view(), self.rotation(x.ncols()).view()),
             Invariance::Translation => {
                 x + &(0..x.ncols()).map(|_| 3.0 * self.next()).collect::<Array1<f64>>()
             }

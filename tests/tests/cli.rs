@@ -77,17 +77,21 @@ fn workplace() -> tempfile::TempDir {
         fs::copy(&path, model.join(path.file_name().unwrap())).unwrap();
     }
     let tokenizer: Value = serde_json::from_slice(&fs::read(model.join("tokenizer.json")).unwrap()).unwrap();
-    let vocabulary: Vec<&str> =
-        tokenizer["model"]["vocab"].as_object().unwrap().keys().map(String::as_str).filter(|w| w.is_ascii()).collect();
+    let vocabulary: Vec<&str> = tokenizer["model"]["vocab"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .filter(|w| w.is_ascii())
+        .collect();
     let words: Vec<&str> = vocabulary.into_iter().filter(|w| w.chars().all(char::is_alphanumeric)).collect();
     let text = |seed: usize| {
         let picks = (0..3 + seed % 6).map(|i| words[(seed * 7 + i * 3) % words.len()]);
         picks.collect::<Vec<_>>().join(" ")
     };
-    let mut corpus = "score\ta\tb\n".to_owned();
-    for row in 0..90 {
-        corpus += &format!("{}\t{}\t{}\n", row % 6, text(row), text(row * 3 + 1));
-    }
+    let rows = (0..90).map(|row| format!("{}\t{}\t{}", row % 6, text(row), text(row * 3 + 1)));
+    let lines: Vec<String> = std::iter::once("score\ta\tb".to_owned()).chain(rows).collect();
+    let corpus = lines.join("\n");
     fs::write(directory.path().join("pairs.tsv"), corpus).unwrap();
     fs::write(directory.path().join("study.toml"), STUDY).unwrap();
     directory
@@ -143,7 +147,16 @@ fn a_plan_shows_the_passes_without_running_them() {
 #[test]
 fn matrices_are_measured_in_the_shapes_of_their_metrics() {
     let place = workplace();
-    let arguments = ["measure", &golden("degenerate.npy"), "--metric", "moments", "--metric", "spectrum.isoscore", "-o", "json"];
+    let arguments = [
+        "measure",
+        &golden("degenerate.npy"),
+        "--metric",
+        "moments",
+        "--metric",
+        "spectrum.isoscore",
+        "-o",
+        "json",
+    ];
     let output = isoscope(place.path(), &arguments);
     assert!(output.status.success(), "{}", stderr(&output));
     let values: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
@@ -151,7 +164,11 @@ fn matrices_are_measured_in_the_shapes_of_their_metrics() {
     assert_eq!(value("moments.const_dims"), serde_json::json!([3]));
     assert!(value("moments.norm")["std"].is_number());
     assert!(value("spectrum.isoscore").is_number());
-    assert_eq!(value("moments.outlier_dims_var5x"), serde_json::json!([]), "a list that names none is a result");
+    assert_eq!(
+        value("moments.outlier_dims_var5x"),
+        serde_json::json!([]),
+        "a list that names none is a result"
+    );
 }
 
 #[test]
@@ -159,7 +176,10 @@ fn an_enhancement_is_applied_before_a_matrix_is_measured() {
     let place = workplace();
     let enhance = r#"abtt:{"components":3}"#;
     let matrix = golden("bertlike.npy");
-    let output = isoscope(place.path(), &["measure", &matrix, "--metric", "angular.avg_cosine", "--enhance", enhance, "-o", "json"]);
+    let output = isoscope(
+        place.path(),
+        &["measure", &matrix, "--metric", "angular.avg_cosine", "--enhance", enhance, "-o", "json"],
+    );
     let values: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert!(values[0]["value"].as_f64().unwrap().abs() < 0.01, "{values:?}");
     let output = isoscope(place.path(), &["measure", &matrix, "--enhance", "abtt:{", "-o", "json"]);
@@ -172,12 +192,20 @@ fn what_is_wrong_with_a_study_is_named_and_nothing_is_written() {
     let here = place.path();
     fs::write(here.join("empty.tsv"), "score\ta\tb\n").unwrap();
     fs::write(here.join("gold.tsv"), "score\ta\tb\n1\tx\ty\nhigh\tx\ty\n").unwrap();
-    refused(here, &["--set", "representation.laeyrs=all"], &["representation.laeyrs", "did you mean `layers`"]);
+    refused(
+        here,
+        &["--set", "representation.laeyrs=all"],
+        &["representation.laeyrs", "did you mean `layers`"],
+    );
     refused(here, &["--set", "dataset.0.gold=scores"], &["dataset[0]", "pairs.tsv", "scores", "score"]);
     refused(here, &["--data", "empty.tsv"], &["dataset[0]", "empty.tsv"]);
     refused(here, &["--data", "gold.tsv"], &["gold.tsv", "line 3", "high"]);
     refused(here, &["--data", "nowhere.tsv"], &["nowhere.tsv"]);
-    refused(here, &["--set", "metric.0.id=spectrum.isoscor"], &["metric[0].id", "did you mean `spectrum.isoscore`"]);
+    refused(
+        here,
+        &["--set", "metric.0.id=spectrum.isoscor"],
+        &["metric[0].id", "did you mean `spectrum.isoscore`"],
+    );
     refused(here, &["--set", "representation.layers=[99]"], &["representation.layers", "no layer 99"]);
 }
 
@@ -206,7 +234,10 @@ fn a_matrix_that_is_not_finite_is_refused_by_row_or_counted() {
     let output = isoscope(place.path(), &["measure", "nan.npy", "-o", "json"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("row 7"), "{}", stderr(&output));
-    let output = isoscope(place.path(), &["measure", "nan.npy", "--drop-nonfinite", "--metric", "moments.scatter_trace", "-o", "json"]);
+    let output = isoscope(
+        place.path(),
+        &["measure", "nan.npy", "--drop-nonfinite", "--metric", "moments.scatter_trace", "-o", "json"],
+    );
     let values: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(values[0]["n"], 7);
     let output = isoscope(place.path(), &["measure", "cut.npy"]);

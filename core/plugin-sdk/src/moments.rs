@@ -128,7 +128,7 @@ impl<'a> Moments<'a> {
         if self.n == 0 {
             return 0.0;
         }
-        self.scatter.diag().sum() / self.n as f64 + self.mean.dot(&self.mean)
+        self.scatter.diag().sum() / self.n as f64 + self.mean.iter().map(|x| x * x).sum::<f64>()
     }
 
     /// Returns the eigen-decomposition of the covariance, scatter / (n - 1).

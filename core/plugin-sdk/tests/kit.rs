@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use isoscope_plugin_sdk::prelude::*;
-use isoscope_plugin_sdk::testing::{self, batch_of, batch_of_views, collect, moments_of, native_host};
+use isoscope_plugin_sdk::testing::{
+    self, batch_of, batch_of_views, collect, moments_of, native_host, product,
+};
 use ndarray::{Axis, Zip, array, s};
 
 fn close(a: f64, b: f64) -> bool {
@@ -22,11 +24,11 @@ fn noise(rows: usize, cols: usize) -> Array2<f64> {
 #[test]
 fn eigh_is_descending_orthonormal_and_reconstructs() {
     let x = noise(9, 6);
-    let a = x.t().dot(&x);
+    let a = product(x.t(), x.view());
     let (values, vectors) = native_host().linalg().eigh(a.view()).unwrap();
     assert!(values.windows(2).into_iter().all(|pair| pair[0] >= pair[1]));
-    assert!(all_close(&vectors.dot(&vectors.t()), &Array2::eye(6)));
-    let rebuilt = vectors.t().dot(&Array2::from_diag(&values)).dot(&vectors);
+    assert!(all_close(&product(vectors.view(), vectors.t()), &Array2::eye(6)));
+    let rebuilt = product(product(vectors.t(), Array2::from_diag(&values).view()).view(), vectors.view());
     assert!(all_close(&rebuilt, &a));
 }
 
@@ -52,7 +54,7 @@ fn matmul_agrees_with_ndarray_for_every_layout() {
         (transposed, wide, padded)
     };
     let ((at, aw, ap), (bt, bw, bp)) = (layouts(&a), layouts(&b));
-    let expected = a.dot(&b);
+    let expected = product(a.view(), b.view());
     for x in [a.view(), at.view(), aw.slice(s![.., ..;2]), ap.slice(s![.., ..10])] {
         for y in [b.view(), bt.view(), bw.slice(s![.., ..;2]), bp.slice(s![.., ..6])] {
             assert!(all_close(&linalg.matmul(x, y).unwrap(), &expected));
@@ -65,7 +67,7 @@ fn matmul_agrees_with_ndarray_for_every_layout() {
         }
     }
     let (row, column) = (a.slice(s![..1, ..;-1]), b.slice(s![..;-1, ..1]));
-    assert!(all_close(&linalg.matmul(row, column).unwrap(), &row.dot(&column)));
+    assert!(all_close(&linalg.matmul(row, column).unwrap(), &product(row, column)));
     let nothing = linalg.matmul(Array2::ones((2, 0)).view(), Array2::ones((0, 3)).view()).unwrap();
     assert!(all_close(&nothing, &Array2::zeros((2, 3))));
     assert!(matches!(linalg.matmul(a.view(), a.view()), Err(Error::Invalid(_))));
@@ -192,7 +194,7 @@ impl Op for NormVariance {
     fn update(&self, mean: &f64, state: &mut (u64, f64), batch: &Batch<'_>) -> Result<()> {
         for row in batch.rows().axis_iter(Axis(0)) {
             state.0 += 1;
-            state.1 += (row.dot(&row).sqrt() - mean).powi(2);
+            state.1 += (row.iter().map(|x| x * x).sum::<f64>().sqrt() - mean).powi(2);
         }
         Ok(())
     }

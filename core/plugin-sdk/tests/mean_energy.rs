@@ -25,7 +25,8 @@ impl MomentMetric for MeanEnergy {
     }
 
     fn measure(&self, m: &Moments<'_>, out: &mut Out<'_>) -> Result<()> {
-        out.value("mean_energy", m.mean().dot(&m.mean()) / m.mean_squared_norm())
+        let energy: f64 = m.mean().iter().map(|x| x * x).sum();
+        out.value("mean_energy", energy / m.mean_squared_norm())
     }
 }
 

@@ -6,7 +6,7 @@ mod loader;
 
 use isoscope_enhance::*;
 use isoscope_plugin_sdk::prelude::*;
-use isoscope_plugin_sdk::testing::{apply, batch_of, measure, moments_of, open};
+use isoscope_plugin_sdk::testing::{apply, batch_of, measure, moments_of, open, product};
 use serde_json::Value;
 
 /// Inputs that the golden values enhance.
@@ -27,7 +27,7 @@ fn enhance<T: Op>(params: &str, x: &Array2<f64>) -> Array2<f64> {
     let affine = op.affine(&model).unwrap();
     assert_eq!(affine.is_some(), T::META.affine);
     if let Some(Affine { a, c }) = affine {
-        let closed = x.dot(&a.t()) + &c;
+        let closed = product(x.view(), a.t()) + &c;
         let scale = y.iter().fold(1.0_f64, |m, v| m.max(v.abs()));
         assert!(
             y.iter().zip(&closed).all(|(a, b)| (a - b).abs() <= 1e-11 * scale),
@@ -40,19 +40,19 @@ fn enhance<T: Op>(params: &str, x: &Array2<f64>) -> Array2<f64> {
 
 fn row_cosine(y: &Array2<f64>, i: usize, j: usize) -> f64 {
     let (a, b) = (y.row(i), y.row(j));
-    a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()
+    (&a * &b).sum() / ((&a * &a).sum() * (&b * &b).sum()).sqrt()
 }
 
 fn avg_cosine(y: &Array2<f64>) -> f64 {
     let (mut sum, mut m) = (Array1::<f64>::zeros(y.ncols()), 0.0);
     for row in y.rows() {
-        let norm = row.dot(&row).sqrt();
+        let norm = (&row * &row).sum().sqrt();
         if norm > 0.0 {
             sum.scaled_add(1.0 / norm, &row);
             m += 1.0;
         }
     }
-    (sum.dot(&sum) - m) / (m * (m - 1.0))
+    ((&sum * &sum).sum() - m) / (m * (m - 1.0))
 }
 
 fn isoscore(y: &Array2<f64>) -> f64 {
@@ -64,7 +64,7 @@ fn isoscore(y: &Array2<f64>) -> f64 {
 
 fn log_i_pm(y: &Array2<f64>) -> f64 {
     let moments = moments_of(y);
-    let p = y.dot(&moments.view().second_moment_eigen().unwrap().vectors.t());
+    let p = product(y.view(), moments.view().second_moment_eigen().unwrap().vectors.t());
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for column in p.columns() {
         for sign in [1.0, -1.0] {

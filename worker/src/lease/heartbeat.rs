@@ -26,7 +26,7 @@ pub(super) async fn run(
                 }
             }
             Err(status) => {
-                tracing::warn!(code = ?status.code(), message = status.message(), "a heartbeat failed")
+                tracing::warn!(code = ?status.code(), message = status.message(), "a heartbeat failed");
             }
         }
     }

@@ -31,10 +31,12 @@ mod batches;
 mod collect;
 mod moments;
 mod native;
+mod product;
 mod run;
 
 pub use batches::{OwnedBatch, batch_of, batch_of_views};
 pub use collect::{Collected, Row, Series, collect, collect_n};
 pub use moments::{OwnedMoments, moments_of};
 pub use native::native_host;
+pub use product::product;
 pub use run::{Finished, apply, measure, open, run, run_with};

@@ -1,5 +1,6 @@
 //! Moments of a matrix, computed plainly in two passes.
 
+use super::product;
 use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2, Axis};
@@ -35,7 +36,8 @@ pub fn moments_of(rows: &Array2<f64>) -> OwnedMoments {
     let (n, d) = rows.dim();
     let mean = rows.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(d));
     let centred = rows - &mean;
-    let norms: Vec<f64> = rows.outer_iter().map(|row| row.dot(&row).sqrt()).collect();
+    let norms: Vec<f64> =
+        rows.outer_iter().map(|row| row.iter().map(|x| x * x).sum::<f64>().sqrt()).collect();
     let norm_mean = norms.iter().sum::<f64>() / n.max(1) as f64;
     let mut unit_sum = Array1::zeros(d);
     let mut unit_square_sum = Array1::zeros(d);
@@ -50,7 +52,7 @@ pub fn moments_of(rows: &Array2<f64>) -> OwnedMoments {
     };
     OwnedMoments {
         n: n as u64,
-        scatter: centred.t().dot(&centred),
+        scatter: product(centred.t(), centred.view()),
         group: String::new(),
         zero_rows: norms.iter().filter(|norm| **norm <= 0.0).count() as u64,
         unit_sum,
@@ -124,7 +126,7 @@ impl OwnedMoments {
             EigenOf::Covariance => &self.scatter / (self.n as f64 - 1.0),
             EigenOf::SecondMoment => {
                 let column = self.mean.view().insert_axis(Axis(1));
-                &self.scatter + &(column.dot(&column.t()) * self.n as f64)
+                &self.scatter + &(product(column, column.t()) * self.n as f64)
             }
         }
     }

@@ -86,11 +86,12 @@ impl Worker {
         self.client.acquire_tasks(request).await.unwrap().into_inner().leases.pop()
     }
 
-    async fn upload(&mut self, bytes: &[u8], offset: usize, end: usize) -> Result<(), tonic::Status> {
+    /// Uploads a part; returns how many bytes are there.
+    async fn upload(&mut self, bytes: &[u8], offset: usize, end: usize) -> Result<i64, tonic::Status> {
         let blob = BlobRef { digest: isoscope_core::digest::sha256(bytes), size: bytes.len() as u64 };
         let digest = Some(Digest::try_from(&blob).unwrap());
         let part = UploadBlobRequest { digest, offset: offset as i64, data: bytes[offset..end].to_vec() };
-        self.client.upload_blob(tokio_stream::iter([part])).await.map(|_| ())
+        Ok(self.client.upload_blob(tokio_stream::iter([part])).await?.into_inner().committed_bytes)
     }
 
     async fn answer(&mut self, lease: &TaskLease, output: &Output) -> Result<bool, tonic::Status> {
@@ -226,9 +227,9 @@ async fn a_broken_upload_goes_on_at_its_offset() {
     let served = serve(directory.path()).await;
     let mut worker = Worker::register(&served.channel).await;
     let bytes = b"some state, in two parts";
-    worker.upload(bytes, 0, 10).await.unwrap();
+    assert_eq!(worker.upload(bytes, 0, 10).await.unwrap(), 10, "a part is not the whole");
     assert_eq!(worker.upload(bytes, 15, bytes.len()).await.unwrap_err().code(), Code::OutOfRange);
-    worker.upload(bytes, 10, bytes.len()).await.unwrap();
+    assert_eq!(worker.upload(bytes, 10, bytes.len()).await.unwrap(), bytes.len() as i64);
     let blob = BlobRef { digest: isoscope_core::digest::sha256(bytes), size: bytes.len() as u64 };
     let request = isoscope_proto::v1::DownloadBlobRequest { digest: Some(Digest::try_from(&blob).unwrap()) };
     let mut parts = worker.client.download_blob(request).await.unwrap().into_inner();

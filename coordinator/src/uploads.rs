@@ -32,6 +32,12 @@ pub(crate) enum UploadError {
 pub(crate) struct Uploads(Mutex<HashMap<String, Vec<u8>>>);
 
 impl Uploads {
+    /// Bytes of a blob received so far, in an upload that is not complete.
+    pub(crate) fn received(&self, digest: &str) -> u64 {
+        let uploads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        uploads.get(digest).map_or(0, |parts| parts.len() as u64)
+    }
+
     /// Takes a part; returns the whole once all of it is there and its digest is right.
     pub(crate) fn take(
         &self,

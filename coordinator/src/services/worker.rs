@@ -159,7 +159,14 @@ impl WorkerService for Workers {
                 self.engine.blobs.put(whole).await.map_err(status)?;
             }
         }
-        let committed_bytes = answer.as_ref().map_or(0, |digest| digest.size_bytes);
+        let committed_bytes = match &answer {
+            None => 0,
+            Some(digest) => {
+                let blob = BlobRef::try_from(digest)?;
+                let whole = self.engine.blobs.has(&blob.digest).await.map_err(status)?;
+                if whole { blob.size as i64 } else { self.uploads.received(&blob.digest) as i64 }
+            }
+        };
         Ok(Response::new(UploadBlobResponse { digest: answer, committed_bytes }))
     }
 

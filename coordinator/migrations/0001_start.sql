@@ -39,12 +39,3 @@ CREATE TABLE sessions (
   plugins TEXT NOT NULL,
   lease_until INTEGER NOT NULL
 ) STRICT;
-
-CREATE TABLE events (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  job TEXT NOT NULL REFERENCES jobs (id),
-  at INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  body TEXT NOT NULL
-) STRICT;
-CREATE INDEX events_job ON events (job, seq);

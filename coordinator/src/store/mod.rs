@@ -1,4 +1,4 @@
-//! The coordinator's truth: jobs, tasks, sessions and events in SQLite.
+//! The coordinator's truth: jobs, tasks and sessions in SQLite.
 //!
 //! Verbs are transactions, never get and put, so that fencing and progress are decided in one place. Time comes from the
 //! caller, in milliseconds; the store has no clock.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "isoscope/v1/blob.proto",
+    "isoscope/v1/fleet.proto",
     "isoscope/v1/job.proto",
     "isoscope/v1/result.proto",
     "isoscope/v1/task.proto",

@@ -75,6 +75,17 @@ impl Blobs {
         if sha256(&bytes) == digest { Ok(bytes) } else { Err(BlobError::Corrupt(digest.to_owned())) }
     }
 
+    /// Deletes bytes; deleting what is not there changes nothing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete(&self, digest: &str) -> Result<(), BlobError> {
+        match self.store.delete(&key(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Tells whether bytes are there.
     ///
     /// # Errors

@@ -46,12 +46,14 @@ pub enum Reason {
     StoreUnavailable,
     /// The coordinator is shutting down.
     Stopping,
+    /// The token is missing or wrong.
+    Token,
     /// A defect of this program.
     Internal,
 }
 
 impl Reason {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::InvalidStudy,
         Self::InvalidRequest,
         Self::RequestIdReused,
@@ -66,6 +68,7 @@ impl Reason {
         Self::TooLarge,
         Self::StoreUnavailable,
         Self::Stopping,
+        Self::Token,
         Self::Internal,
     ];
 
@@ -87,6 +90,7 @@ impl Reason {
             Self::TooLarge => "TOO_LARGE",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::Stopping => "STOPPING",
+            Self::Token => "TOKEN",
             Self::Internal => "INTERNAL",
         }
     }

@@ -1,11 +1,12 @@
 //! The wire of isoscope: generated messages and services, and the only conversions between them and the domain.
 //!
 //! [`v1`] is generated from `isoscope/v1/*.proto`. [`convert`] maps messages to the types of `isoscope-core` and back;
-//! [`errors`] makes and reads statuses with details; [`time`] maps durations and instants. No other crate needs to name prost.
+//! [`errors`] makes and reads statuses with details; [`link`] is the way to a coordinator; [`time`] maps durations and instants. No other crate needs to name prost.
 #![forbid(unsafe_code)]
 
 pub mod convert;
 pub mod errors;
+pub mod link;
 pub mod time;
 
 pub use prost_types;

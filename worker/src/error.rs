@@ -58,6 +58,14 @@ pub enum WorkerError {
     /// A plugin file cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The plugin directory is not there, or cannot be listed.
+    #[error("the plugin directory `{path}` cannot be listed: {source}; make it, or name another one")]
+    PluginDirectory {
+        /// The directory.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The manifest of a plugin cannot be understood.
     #[error("the manifest of plugin {plugin} cannot be read: {reason}")]
     Manifest {

@@ -13,7 +13,9 @@ pub mod lease;
 pub mod merge;
 pub mod models;
 pub mod moments_view;
+pub mod offer;
 pub mod pass;
+pub mod plugin_directory;
 pub mod plugins;
 pub mod rows;
 pub mod source;
@@ -23,5 +25,6 @@ pub mod tasks;
 
 pub use error::WorkerError;
 pub use isoscope_plugin_host::{scan, use_one_blas_thread};
-pub use lease::{Worker, WorkerConfig, numerics_class};
+pub use lease::{Stop, Worker, WorkerConfig, numerics_class};
+pub use plugin_directory::PluginDirectory;
 pub use plugins::PluginSet;

@@ -1,6 +1,7 @@
 //! Loaded encoders, shared by the tasks of a worker.
 
 use crate::error::WorkerError;
+use isoscope_core::facts::ModelFacts;
 use isoscope_core::plan::PlannedModel;
 use isoscope_encoders::{Checkpoint, Encoder, TextTokenizer};
 use std::path::Path;
@@ -20,7 +21,15 @@ pub struct Loaded {
 /// Encoders by digest, most recently used last.
 #[derive(Default)]
 pub struct Models {
-    loaded: Mutex<Vec<(String, Arc<Loaded>)>>,
+    kept: Mutex<Vec<Arc<Kept>>>,
+}
+
+/// The place of one encoder.
+struct Kept {
+    weights_digest: String,
+    tokenizer_digest: String,
+    /// Held while loading, so that two tasks never load the same weights.
+    loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
 impl Models {
@@ -29,21 +38,43 @@ impl Models {
     /// # Errors
     /// When the checkpoint cannot be read, or is no longer the one that was planned with.
     pub fn get(&self, model: &PlannedModel, base: &Path) -> Result<Arc<Loaded>, WorkerError> {
-        // Held while loading, so that two tasks never load the same weights.
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = format!("{} {}", model.facts.weights_digest, model.facts.tokenizer_digest);
-        if let Some(i) = loaded.iter().position(|(known, _)| *known == key) {
-            let hit = loaded.remove(i);
-            let found = Arc::clone(&hit.1);
-            loaded.push(hit);
-            return Ok(found);
+        let kept = self.place(&model.facts);
+        let mut loaded = kept.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = &*loaded {
+            return Ok(Arc::clone(found));
         }
         let fresh = Arc::new(load(model, base)?);
-        if loaded.len() >= KEPT {
-            loaded.remove(0);
-        }
-        loaded.push((key, Arc::clone(&fresh)));
+        *loaded = Some(Arc::clone(&fresh));
         Ok(fresh)
+    }
+
+    /// Weights digests of the encoders in memory. Never waits for one that is being loaded.
+    #[must_use]
+    pub fn loaded(&self) -> Vec<String> {
+        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let ready = all.iter().filter(|kept| kept.loaded.try_lock().is_ok_and(|loaded| loaded.is_some()));
+        ready.map(|kept| kept.weights_digest.clone()).collect()
+    }
+
+    /// The place of an encoder, now the most recently used one.
+    fn place(&self, facts: &ModelFacts) -> Arc<Kept> {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |kept: &Arc<Kept>| {
+            kept.weights_digest == facts.weights_digest && kept.tokenizer_digest == facts.tokenizer_digest
+        };
+        let place = match all.iter().position(same) {
+            Some(i) => all.remove(i),
+            None => Arc::new(Kept {
+                weights_digest: facts.weights_digest.clone(),
+                tokenizer_digest: facts.tokenizer_digest.clone(),
+                loaded: Mutex::default(),
+            }),
+        };
+        if all.len() >= KEPT {
+            all.remove(0);
+        }
+        all.push(Arc::clone(&place));
+        place
     }
 }
 

@@ -8,12 +8,54 @@ use isoscope_plugin_host::{Gemm, HostServices, Op, OpInput, Plugin, Source};
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder, linalg::general_mat_mul};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A plugin and its manifest, read.
 #[derive(Clone)]
-pub struct Offered {
+pub(crate) struct Offered(Arc<Known>);
+
+struct Known {
     plugin: Plugin,
     facts: PluginFacts,
+}
+
+impl Offered {
+    /// Reads the manifest of a plugin.
+    pub(crate) fn new(plugin: Plugin) -> Result<Self, WorkerError> {
+        let manifest: Manifest = serde_json::from_str(plugin.manifest_json())
+            .map_err(|e| WorkerError::Manifest { plugin: plugin.id().to_owned(), reason: e.to_string() })?;
+        let source = match plugin.source() {
+            Source::BuiltIn => "built-in".to_owned(),
+            Source::File(path) => path.display().to_string(),
+        };
+        let facts = PluginFacts { manifest, digest: plugin.digest().to_owned(), source };
+        Ok(Self(Arc::new(Known { plugin, facts })))
+    }
+
+    /// Id of the plugin.
+    pub(crate) fn id(&self) -> &str {
+        self.0.plugin.id()
+    }
+
+    /// Version of the plugin.
+    pub(crate) fn version(&self) -> &str {
+        self.0.plugin.version()
+    }
+
+    /// Digest of the bytes that are mapped.
+    pub(crate) fn digest(&self) -> &str {
+        self.0.plugin.digest()
+    }
+
+    /// "built-in", or the file.
+    pub(crate) fn source(&self) -> &str {
+        &self.0.facts.source
+    }
+
+    /// The manifest as the plugin carries it.
+    pub(crate) fn manifest_json(&self) -> &str {
+        self.0.plugin.manifest_json()
+    }
 }
 
 /// All plugins of a worker. The built-in ones go through the same table as loaded ones.
@@ -37,9 +79,9 @@ impl PluginSet {
             &isoscope_enhance::PLUGIN,
             &isoscope_sts::PLUGIN,
         ];
-        let mut set = Self { offered: Vec::new(), host: Arc::new(Services) };
+        let mut set = Self::empty();
         for table in tables {
-            set.add(Plugin::built_in(table)?)?;
+            set.add(Offered::new(Plugin::built_in(table)?)?);
         }
         Ok(set)
     }
@@ -47,7 +89,7 @@ impl PluginSet {
     /// A set without plugins.
     #[must_use]
     pub fn empty() -> Self {
-        Self { offered: Vec::new(), host: Arc::new(Services) }
+        Self { offered: Vec::new(), host: Arc::new(Services::default()) }
     }
 
     /// Loads the plugin file at `path`.
@@ -55,25 +97,39 @@ impl PluginSet {
     /// # Errors
     /// When it is no plugin, speaks another ABI, or its manifest cannot be read.
     pub fn load(&mut self, path: &Path) -> Result<(), WorkerError> {
-        self.add(Plugin::load(path)?)
+        self.add(Offered::new(Plugin::load(path)?)?);
+        Ok(())
     }
 
-    fn add(&mut self, plugin: Plugin) -> Result<(), WorkerError> {
-        let manifest: Manifest = serde_json::from_str(plugin.manifest_json())
-            .map_err(|e| WorkerError::Manifest { plugin: plugin.id().to_owned(), reason: e.to_string() })?;
-        let source = match plugin.source() {
-            Source::BuiltIn => "built-in".to_owned(),
-            Source::File(path) => path.display().to_string(),
-        };
-        let facts = PluginFacts { manifest, digest: plugin.digest().to_owned(), source };
-        self.offered.push(Offered { plugin, facts });
-        Ok(())
+    /// The same plugins for one task: the ops that it opens are told to stop once `revoked` is set.
+    #[must_use]
+    pub fn for_task(&self, revoked: Arc<AtomicBool>) -> Self {
+        Self { offered: self.offered.clone(), host: Arc::new(Services { revoked }) }
+    }
+
+    pub(crate) fn add(&mut self, plugin: Offered) {
+        self.offered.push(plugin);
+    }
+
+    /// The plugins, in the order of the set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Offered> {
+        self.offered.iter()
+    }
+
+    /// What tells one set from another: id, digest and source of each plugin.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.offered.iter().map(|o| (o.id(), o.digest(), o.source()))
+    }
+
+    /// Where the plugin of this id comes from; `None` when there is none.
+    pub(crate) fn source_of(&self, id: &str) -> Option<&str> {
+        self.offered.iter().find(|o| o.id() == id).map(Offered::source)
     }
 
     /// What each plugin says of itself, in the order of the set.
     #[must_use]
     pub fn facts(&self) -> Vec<PluginFacts> {
-        self.offered.iter().map(|o| o.facts.clone()).collect()
+        self.offered.iter().map(|o| o.0.facts.clone()).collect()
     }
 
     /// Opens an op of the plan for rows of the given widths.
@@ -81,7 +137,7 @@ impl PluginSet {
     /// # Errors
     /// When no plugin of that digest is here, or the op refuses its parameters.
     pub fn open(&self, op: &OpRef, input: &OpInput) -> Result<Op, WorkerError> {
-        Ok(self.find(op)?.plugin.open(&op.id, Arc::clone(&self.host), input, &op.params)?)
+        Ok(self.find(op)?.0.plugin.open(&op.id, Arc::clone(&self.host), input, &op.params)?)
     }
 
     /// The manifest of an op of the plan.
@@ -90,12 +146,12 @@ impl PluginSet {
     /// When no plugin of that digest is here.
     pub fn manifest(&self, op: &OpRef) -> Result<&OpManifest, WorkerError> {
         let offered = self.find(op)?;
-        let found = offered.facts.manifest.ops.iter().find(|known| known.id == op.id);
+        let found = offered.0.facts.manifest.ops.iter().find(|known| known.id == op.id);
         found.ok_or_else(|| WorkerError::task(format!("plugin {} has no op {}", op.plugin, op.id)))
     }
 
     fn find(&self, op: &OpRef) -> Result<&Offered, WorkerError> {
-        let hit = |o: &&Offered| o.facts.digest == op.plugin_digest && o.facts.manifest.id == op.plugin;
+        let hit = |o: &&Offered| o.digest() == op.plugin_digest && o.id() == op.plugin;
         self.offered.iter().find(hit).ok_or_else(|| WorkerError::MissingPlugin {
             plugin: op.plugin.clone(),
             digest: op.plugin_digest.clone(),
@@ -104,7 +160,11 @@ impl PluginSet {
 }
 
 /// What the worker lends to every plugin: LAPACK and BLAS through the core.
-struct Services;
+#[derive(Default)]
+struct Services {
+    /// Set when the task at hand was taken back.
+    revoked: Arc<AtomicBool>,
+}
 
 impl HostServices for Services {
     fn log(&self, level: i32, message: &str) {
@@ -117,7 +177,7 @@ impl HostServices for Services {
     }
 
     fn should_stop(&self) -> bool {
-        false
+        self.revoked.load(Ordering::Relaxed)
     }
 
     fn eigh(&self, n: usize, a: &[f64], values: &mut [f64], vectors: &mut [f64]) -> bool {
@@ -144,5 +204,21 @@ impl HostServices for Services {
         let b = if g.trans_b { b.reversed_axes() } else { b };
         general_mat_mul(g.alpha, &a, &b, g.beta, &mut c);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_ops_of_a_task_that_was_taken_back_are_told_to_stop() {
+        let set = PluginSet::empty();
+        let revoked = Arc::new(AtomicBool::new(false));
+        let (task, other) = (set.for_task(Arc::clone(&revoked)), set.for_task(Arc::default()));
+        assert!(!task.host.should_stop());
+        revoked.store(true, Ordering::Relaxed);
+        assert!(task.host.should_stop());
+        assert!(!other.host.should_stop() && !set.host.should_stop());
     }
 }

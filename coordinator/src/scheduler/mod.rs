@@ -11,13 +11,15 @@
 //! rebuilt by replaying finished tasks.
 
 mod key;
+mod placement;
 mod planning;
 mod progress;
 mod subject;
 
 pub use key::TaskKey;
-pub(crate) use planning::op_refs;
+pub use placement::{Candidate, Capabilities, Need, Offered, Refusal, Rejected, nobody_serves, refusal};
 pub use planning::{headline, resolve};
+pub(crate) use planning::{model_of, op_refs};
 pub use progress::{JobProgress, ProgressError, Summary};
 
 #[cfg(test)]

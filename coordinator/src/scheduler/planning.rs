@@ -3,6 +3,7 @@
 use isoscope_core::facts::Facts;
 use isoscope_core::plan::{OpRef, Plan};
 use isoscope_core::study::Study;
+use isoscope_core::task::Work;
 use isoscope_core::violation::{Violation, Violations};
 use std::collections::BTreeSet;
 
@@ -28,6 +29,13 @@ pub fn resolve(study: &Study, facts: &Facts) -> Result<Plan, Violations> {
 pub(crate) fn op_refs(plan: &Plan) -> impl Iterator<Item = &OpRef> {
     let steps = plan.nodes.iter().filter_map(|node| node.step.as_ref()).map(|step| &step.op);
     plan.ops.iter().map(|planned| &planned.op).chain(steps)
+}
+
+/// The weights digest of the encoder that a task runs; empty when it runs none.
+pub(crate) fn model_of(plan: &Plan, work: &Work) -> String {
+    let Work::Pass(pass) = work else { return String::new() };
+    let model = plan.subjects.get(pass.subject as usize).and_then(|subject| subject.model.as_ref());
+    model.map(|model| model.facts.weights_digest.clone()).unwrap_or_default()
 }
 
 /// Describes a plan in one line for a person.

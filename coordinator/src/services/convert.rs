@@ -1,15 +1,16 @@
 //! Errors and records on their way to the wire.
 
 use crate::blobs::BlobError;
-use crate::engine::EngineError;
-use crate::scheduler::Summary;
-use crate::store::{JobRecord, JobState, StoreError};
+use crate::engine::{EngineError, JobView};
+use crate::scheduler::{Capabilities, Offered, Rejected};
+use crate::store::{JobState, NewSession, RunningTask, StoreError};
 use crate::uploads::UploadError;
 use isoscope_core::study::Study;
+use isoscope_proto::convert::required;
 use isoscope_proto::errors::{self, Reason};
 use isoscope_proto::time::timestamp;
 use isoscope_proto::v1::job::State;
-use isoscope_proto::v1::{FieldViolation, Job, Progress};
+use isoscope_proto::v1::{FieldViolation, Job, Progress, RegisterWorkerRequest, RunningTask as WireTask};
 use tonic::{Code, Status};
 
 /// Bytes of a file or blob in one message: well under the limit of a receiver.
@@ -67,34 +68,87 @@ pub(super) fn upload_status(error: &UploadError) -> Status {
         UploadError::Gap { .. } => errors::status(Code::OutOfRange, Reason::UploadGap, message),
         UploadError::TooLarge => errors::status(Code::ResourceExhausted, Reason::TooLarge, message),
         UploadError::Corrupt(_) => errors::status(Code::InvalidArgument, Reason::BlobCorrupt, message),
+        UploadError::Disk(_) => errors::status(Code::Unavailable, Reason::StoreUnavailable, message),
     }
 }
 
-/// A job as clients see it.
-pub(super) fn job(record: &JobRecord, summary: Option<Summary>, tasks_done: u64) -> Job {
-    let state = match record.state {
+/// What open calls are told when the coordinator stops.
+pub(super) fn stopping() -> Status {
+    errors::status(Code::Unavailable, Reason::Stopping, "the coordinator is stopping; try again")
+}
+
+/// The session that a worker asks for.
+pub(super) fn new_session(request: RegisterWorkerRequest) -> Result<NewSession, Status> {
+    let wire = required("capabilities", request.capabilities)?;
+    let held = !request.session_id.is_empty();
+    let mut manifests = Vec::new();
+    let plugins = wire.plugins.into_iter().map(|plugin| {
+        manifests.push((plugin.id.clone(), plugin.digest.clone(), plugin.manifest_json));
+        Offered { id: plugin.id, version: plugin.version, digest: plugin.digest, source: plugin.source }
+    });
+    let rejected = wire.rejected_plugins.into_iter().map(|file| Rejected {
+        source: file.source,
+        digest: file.digest,
+        reason: file.reason,
+    });
+    let capabilities = Capabilities {
+        device: wire.device,
+        dtype: wire.dtype,
+        numerics_class: wire.numerics_class,
+        slots: wire.slots,
+        memory_bytes: wire.memory_bytes,
+        encoder_families: wire.encoder_families.into_iter().collect(),
+        plugins: plugins.collect(),
+        rejected: rejected.collect(),
+    };
+    let id = if held { request.session_id } else { uuid::Uuid::new_v4().to_string() };
+    Ok(NewSession { id, held, worker: request.worker_name, capabilities, manifests })
+}
+
+fn running(task: &RunningTask) -> WireTask {
+    WireTask {
+        task_id: task.id.to_string(),
+        title: task.title.clone(),
+        worker_name: task.worker.clone(),
+        lease_time: Some(timestamp(task.leased_at)),
+    }
+}
+
+/// A state as clients name it.
+pub(super) fn state(state: JobState) -> State {
+    match state {
         JobState::Queued => State::Queued,
         JobState::Running => State::Running,
         JobState::Succeeded => State::Succeeded,
         JobState::Failed => State::Failed,
         JobState::Cancelled => State::Cancelled,
-    };
+    }
+}
+
+/// A job as clients see it.
+pub(super) fn job(view: &JobView) -> Job {
+    let (record, summary) = (&view.record, view.record.summary);
     let study: Option<Study> = serde_json::from_str(&record.study).ok();
     let progress = Progress {
         stage: summary.map_or(0, |s| s.stage),
         stages: summary.map_or(0, |s| s.stages),
-        tasks_done,
-        tasks_total: summary.map_or(tasks_done.max(1), |s| s.tasks_total),
+        tasks_done: view.done,
+        tasks_total: summary.map_or(view.done.max(1), |s| s.tasks_total),
         headline: record.headline.clone(),
     };
+    let reason = if record.state.is_final() { &record.state_reason } else { &view.waits };
     Job {
         name: job_name(&record.id),
         study: study.map(|s| s.name).unwrap_or_default(),
-        state: state.into(),
-        state_reason: record.state_reason.clone(),
+        state: state(record.state).into(),
+        state_reason: reason.clone(),
         create_time: Some(timestamp(record.created_at)),
         progress: Some(progress),
         violations: record.violations.iter().map(FieldViolation::from).collect(),
         plan_digest: record.plan.as_ref().map(|p| p.digest.clone()).unwrap_or_default(),
+        end_time: record.ended_at.map(timestamp),
+        base_directory: record.base_directory.clone(),
+        numerics_class: record.need.numerics_class.clone().unwrap_or_default(),
+        running: view.running.iter().map(running).collect(),
     }
 }

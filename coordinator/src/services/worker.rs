@@ -1,8 +1,8 @@
 //! Workers: register, ask for tasks, beat, move blobs, answer.
 
-use super::convert::{CHUNK, job_name, status, upload_status};
+use super::convert::{CHUNK, job_name, new_session, status, stopping, upload_status};
 use crate::engine::{Engine, now};
-use crate::store::{Claimed, Committed, Session};
+use crate::store::{Attempt, Claimed, Claimer, Committed, Lease};
 use crate::uploads::Uploads;
 use futures::Stream;
 use isoscope_core::task::{BlobRef, Failure, Output};
@@ -16,11 +16,13 @@ use isoscope_proto::v1::{
     AcquireTasksRequest, AcquireTasksResponse, CompleteTaskRequest, CompleteTaskResponse,
     DownloadBlobRequest, DownloadBlobResponse, FailTaskRequest, FailTaskResponse, HeartbeatRequest,
     HeartbeatResponse, RegisterWorkerRequest, RegisterWorkerResponse, ReleaseTaskRequest,
-    ReleaseTaskResponse, Task, TaskLease, UploadBlobRequest, UploadBlobResponse,
+    ReleaseTaskResponse, Task, TaskLease, UnregisterWorkerRequest, UnregisterWorkerResponse,
+    UploadBlobRequest, UploadBlobResponse,
 };
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Longest that a request for tasks is kept open.
@@ -33,27 +35,28 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn new(engine: Arc<Engine>, heartbeat: Duration) -> Self {
-        Self { engine, heartbeat, uploads: Uploads::default() }
-    }
-
-    fn lease_end(&self) -> i64 {
-        now() + self.engine.session_ttl.as_millis() as i64
+    pub(crate) fn new(engine: Arc<Engine>, uploads: Uploads, heartbeat: Duration) -> Self {
+        Self { engine, heartbeat, uploads }
     }
 
     /// Claims tasks as soon as there are any, or none when the wait is over.
-    async fn wait_for_tasks(&self, session: &str, most: u32, wait: Duration) -> Result<Vec<Claimed>, Status> {
+    async fn wait_for_tasks(&self, claimer: Claimer<'_>, wait: Duration) -> Result<Vec<Claimed>, Status> {
         let mut changes = self.engine.subscribe();
-        let deadline = tokio::time::Instant::now() + wait;
+        let deadline = Instant::now() + wait;
         loop {
             changes.mark_unchanged();
-            let claimed = self.engine.claim(session, most).await.map_err(status)?;
-            if !claimed.is_empty() {
+            let claimed = self.engine.claim(claimer).await.map_err(status)?;
+            if !claimed.is_empty() || Instant::now() >= deadline {
                 return Ok(claimed);
             }
-            match tokio::time::timeout_at(deadline, changes.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return Ok(Vec::new()),
+            // Nothing else wakes the poll when the wait of a task that failed is over.
+            let due = self.engine.store.next_due(now()).await.map_err(status)?;
+            let due =
+                due.map(|due| Instant::now() + Duration::from_millis((due - now()).max(0).unsigned_abs()));
+            tokio::select! {
+                () = self.engine.stopping.cancelled() => return Err(stopping()),
+                _ = changes.changed() => {}
+                () = tokio::time::sleep_until(due.map_or(deadline, |due| due.min(deadline))) => {}
             }
         }
     }
@@ -79,6 +82,11 @@ fn task_id(text: &str) -> Result<i64, Status> {
     })
 }
 
+/// The lease that a request shows.
+fn shown<'a>(session: &'a str, task: &str, epoch: i64) -> Result<Lease<'a>, Status> {
+    Ok(Lease { session, task: task_id(task)?, epoch })
+}
+
 type Parts = Pin<Box<dyn Stream<Item = Result<DownloadBlobResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -97,15 +105,8 @@ impl WorkerService for Workers {
             );
             return Err(errors::failed_precondition(Reason::ProtocolVersion, &request.worker_name, message));
         }
-        let capabilities = required("capabilities", request.capabilities)?;
-        let held = Some(request.session_id).filter(|id| !id.is_empty());
-        let session = Session {
-            id: held.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
-            worker: request.worker_name,
-            numerics_class: capabilities.numerics_class,
-            plugins: capabilities.plugins.into_iter().map(|p| (p.id, p.digest)).collect(),
-        };
-        self.engine.store.register_session(&session, self.lease_end()).await.map_err(status)?;
+        let session = new_session(request)?;
+        self.engine.register(&session).await.map_err(status)?;
         Ok(Response::new(RegisterWorkerResponse {
             session_id: session.id,
             session_ttl: Some(to_wire(self.engine.session_ttl)),
@@ -113,14 +114,23 @@ impl WorkerService for Workers {
         }))
     }
 
+    async fn unregister_worker(
+        &self,
+        request: Request<UnregisterWorkerRequest>,
+    ) -> Result<Response<UnregisterWorkerResponse>, Status> {
+        self.engine.unregister(&request.get_ref().session_id).await.map_err(status)?;
+        Ok(Response::new(UnregisterWorkerResponse {}))
+    }
+
     async fn acquire_tasks(
         &self,
         request: Request<AcquireTasksRequest>,
     ) -> Result<Response<AcquireTasksResponse>, Status> {
         let request = request.into_inner();
-        let session = self.engine.store.session(&request.session_id, now()).await.map_err(status)?;
         let wait = from_wire(request.wait).unwrap_or_default().min(LONGEST_POLL);
-        let claimed = self.wait_for_tasks(&session.id, request.max_tasks.max(1), wait).await?;
+        let (session, loaded) = (request.session_id.as_str(), request.loaded_models.as_slice());
+        let claimer = Claimer { session, most: request.max_tasks.max(1), loaded };
+        let claimed = self.wait_for_tasks(claimer, wait).await?;
         let leases = claimed.into_iter().map(lease).collect::<Result<_, Status>>()?;
         Ok(Response::new(AcquireTasksResponse { leases }))
     }
@@ -130,12 +140,10 @@ impl WorkerService for Workers {
         request: Request<HeartbeatRequest>,
     ) -> Result<Response<HeartbeatResponse>, Status> {
         let request = request.into_inner();
-        let session = &request.session_id;
-        self.engine.store.renew_session(session, now(), self.lease_end()).await.map_err(status)?;
-        let leases = request.running.iter().map(|task| Ok((task_id(&task.task_id)?, task.lease_epoch)));
-        let leases = leases.collect::<Result<Vec<_>, Status>>()?;
-        let revoked = self.engine.store.revoked(session, &leases).await.map_err(status)?;
-        let revoked_task_ids = revoked.iter().map(ToString::to_string).collect();
+        let running = request.running.iter().map(|task| Ok((task_id(&task.task_id)?, task.lease_epoch)));
+        let running = running.collect::<Result<Vec<_>, Status>>()?;
+        let beat = self.engine.beat(&request.session_id, &running, request.draining);
+        let revoked_task_ids = beat.await.map_err(status)?.iter().map(ToString::to_string).collect();
         Ok(Response::new(HeartbeatResponse { revoked_task_ids, drain: false }))
     }
 
@@ -153,9 +161,8 @@ impl WorkerService for Workers {
                 break;
             }
             let offset = u64::try_from(part.offset).unwrap_or(u64::MAX);
-            if let Some(whole) =
-                self.uploads.take(&blob, offset, &part.data).map_err(|e| upload_status(&e))?
-            {
+            let taken = self.uploads.take(&blob, offset, &part.data).await;
+            if let Some(whole) = taken.map_err(|e| upload_status(&e))? {
                 self.engine.blobs.put(whole).await.map_err(status)?;
             }
         }
@@ -164,7 +171,8 @@ impl WorkerService for Workers {
             Some(digest) => {
                 let blob = BlobRef::try_from(digest)?;
                 let whole = self.engine.blobs.has(&blob.digest).await.map_err(status)?;
-                if whole { blob.size as i64 } else { self.uploads.received(&blob.digest) as i64 }
+                let received = self.uploads.received(&blob).await.map_err(|e| upload_status(&e))?;
+                if whole { blob.size as i64 } else { received as i64 }
             }
         };
         Ok(Response::new(UploadBlobResponse { digest: answer, committed_bytes }))
@@ -187,7 +195,7 @@ impl WorkerService for Workers {
     ) -> Result<Response<CompleteTaskResponse>, Status> {
         let request = request.into_inner();
         let output = Output::try_from(&required("output", request.output)?)?;
-        let lease = (request.session_id.as_str(), task_id(&request.task_id)?, request.lease_epoch);
+        let lease = shown(&request.session_id, &request.task_id, request.lease_epoch)?;
         let committed = self.engine.complete(lease, &output).await.map_err(status)?;
         Ok(Response::new(CompleteTaskResponse { duplicate: committed == Committed::Duplicate }))
     }
@@ -198,8 +206,9 @@ impl WorkerService for Workers {
     ) -> Result<Response<FailTaskResponse>, Status> {
         let request = request.into_inner();
         let class = Failure::try_from(request.failure_class())?;
-        let lease = (request.session_id.as_str(), task_id(&request.task_id)?, request.lease_epoch);
-        self.engine.fail(lease, class, &request.message, &request.field).await.map_err(status)?;
+        let lease = shown(&request.session_id, &request.task_id, request.lease_epoch)?;
+        let attempt = Attempt { class, message: &request.message, field: &request.field };
+        self.engine.fail(lease, attempt).await.map_err(status)?;
         Ok(Response::new(FailTaskResponse {}))
     }
 
@@ -208,8 +217,9 @@ impl WorkerService for Workers {
         request: Request<ReleaseTaskRequest>,
     ) -> Result<Response<ReleaseTaskResponse>, Status> {
         let request = request.into_inner();
-        let id = task_id(&request.task_id)?;
-        self.engine.store.release(&request.session_id, id, request.lease_epoch).await.map_err(status)?;
+        let lease = shown(&request.session_id, &request.task_id, request.lease_epoch)?;
+        self.engine.store.release(lease, now()).await.map_err(status)?;
+        self.engine.changed();
         Ok(Response::new(ReleaseTaskResponse {}))
     }
 }

@@ -1,7 +1,10 @@
-//! Jobs.
+//! Jobs: made, read, and ended.
 
-use super::{Store, StoreError, from_json, to_json};
-use isoscope_core::task::BlobRef;
+use super::events::note;
+use super::tasks::insert_tasks;
+use super::{EventKind, Millis, Store, StoreError, Tx, from_json, to_json};
+use crate::scheduler::{Need, Summary};
+use isoscope_core::task::{BlobRef, Work};
 use isoscope_core::violation::Violation;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -34,7 +37,7 @@ impl JobState {
         (Self::Cancelled, "CANCELLED"),
     ];
 
-    /// Name in the database.
+    /// Name in the database and on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.into_iter().find(|(state, _)| *state == self).map_or("", |(_, name)| name)
@@ -89,16 +92,28 @@ pub struct JobRecord {
     pub plan: Option<BlobRef>,
     /// The plan in one line.
     pub headline: String,
+    /// What it asks of workers.
+    pub need: Need,
+    /// How far it has come; `None` before it is planned.
+    pub summary: Option<Summary>,
     /// Its result files.
     pub results: Option<Results>,
-    /// When it was made, in milliseconds.
-    pub created_at: i64,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it ended.
+    pub ended_at: Option<Millis>,
+    /// Grows with every change that a watcher can see.
+    pub revision: i64,
 }
 
 impl JobRecord {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &SqliteRow) -> Result<Self, StoreError> {
         let plan: Option<String> = row.try_get("plan")?;
         let results: Option<String> = row.try_get("results")?;
+        let count = |name| Ok::<i64, StoreError>(row.try_get(name)?);
+        let (stage, stages, tasks_total) = (count("stage")?, count("stages")?, count("tasks_total")?);
+        let summary =
+            Summary { stage: stage as u32, stages: stages as u32, tasks_total: tasks_total.unsigned_abs() };
         Ok(Self {
             id: row.try_get("id")?,
             study: row.try_get("study")?,
@@ -109,23 +124,93 @@ impl JobRecord {
             violations: from_json("violations", row.try_get("violations")?)?,
             plan: plan.map(|text| from_json("plan", &text)).transpose()?,
             headline: row.try_get("headline")?,
+            need: from_json("need", row.try_get("need")?)?,
+            summary: (stages > 0).then_some(summary),
             results: results.map(|text| from_json("results", &text)).transpose()?,
             created_at: row.try_get("created_at")?,
+            ended_at: row.try_get("ended_at")?,
+            revision: row.try_get("revision")?,
         })
     }
 }
 
+/// How a job ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// A final state.
+    pub state: JobState,
+    /// Why, for a person; empty when it succeeded.
+    pub reason: String,
+    /// What is wrong with the study or its data.
+    pub violations: Vec<Violation>,
+    /// Its result files.
+    pub results: Option<Results>,
+}
+
+impl End {
+    /// The job succeeded, with these files.
+    #[must_use]
+    pub fn succeeded(results: Option<Results>) -> Self {
+        Self { state: JobState::Succeeded, reason: String::new(), violations: Vec::new(), results }
+    }
+
+    /// The job failed.
+    #[must_use]
+    pub fn failed(reason: impl Into<String>, violations: Vec<Violation>) -> Self {
+        Self { state: JobState::Failed, reason: reason.into(), violations, results: None }
+    }
+
+    /// The job was cancelled.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        let reason = "cancelled on request".to_owned();
+        Self { state: JobState::Cancelled, reason, violations: Vec::new(), results: None }
+    }
+}
+
+/// Ends a job unless it has ended; tasks that are not done are cancelled.
+pub(super) async fn end(tx: &mut Tx, job: &str, now: Millis, end: &End) -> Result<(), StoreError> {
+    let results = end.results.as_ref().map(|r| to_json("results", r)).transpose()?;
+    let changed = sqlx::query(
+        "UPDATE jobs SET state = ?, state_reason = ?, violations = ?, results = ?, ended_at = ?
+         WHERE id = ? AND state IN ('QUEUED', 'RUNNING')",
+    )
+    .bind(end.state.name())
+    .bind(&end.reason)
+    .bind(to_json("violations", &end.violations)?)
+    .bind(results)
+    .bind(now)
+    .bind(job)
+    .execute(&mut **tx)
+    .await?;
+    if changed.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query("UPDATE tasks SET state = 'CANCELLED' WHERE job = ? AND state IN ('QUEUED', 'LEASED')")
+        .bind(job)
+        .execute(&mut **tx)
+        .await?;
+    let kind = match end.state {
+        JobState::Succeeded => EventKind::Succeeded,
+        JobState::Cancelled => EventKind::Cancelled,
+        _ => EventKind::Failed,
+    };
+    note(tx, job, now, kind, &end.reason).await
+}
+
 impl Store {
-    /// Makes a job, or returns the one that the same request made before.
+    /// Makes a job with its survey, or returns the one that the same request made before.
     ///
     /// # Errors
     /// When the request id was used for another study.
-    pub async fn create_job(&self, job: &NewJob, now: i64) -> Result<JobRecord, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+    pub async fn create_job(&self, job: &NewJob, survey: Work, now: Millis) -> Result<JobRecord, StoreError> {
+        let mut tx = self.begin().await?;
         let known = sqlx::query("SELECT * FROM jobs WHERE request_id = ?").bind(&job.request_id);
         if let Some(row) = known.fetch_optional(&mut *tx).await? {
             let known = JobRecord::read(&row)?;
-            let same = known.study == job.study && known.validate_only == job.validate_only;
+            let same = known.study == job.study
+                && known.validate_only == job.validate_only
+                && known.base_directory == job.base_directory;
             return if same { Ok(known) } else { Err(StoreError::RequestIdReused(job.request_id.clone())) };
         }
         sqlx::query(
@@ -140,6 +225,8 @@ impl Store {
         .bind(now)
         .execute(&mut *tx)
         .await?;
+        insert_tasks(&mut tx, &job.id, &[(survey, String::new())]).await?;
+        note(&mut tx, &job.id, now, EventKind::Submitted, "").await?;
         let row = sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(&job.id).fetch_one(&mut *tx).await?;
         tx.commit().await?;
         JobRecord::read(&row)
@@ -154,16 +241,31 @@ impl Store {
         JobRecord::read(&row.ok_or_else(|| StoreError::NoSuchJob(id.to_owned()))?)
     }
 
-    /// Reads at most `most` jobs in order of their ids, after `after`.
+    /// Reads at most `most` jobs in one of `states` (all when empty), the newest first, from after the job `after`.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn jobs_after(&self, after: &str, most: u32) -> Result<Vec<JobRecord>, StoreError> {
-        let query = sqlx::query("SELECT * FROM jobs WHERE id > ? ORDER BY id LIMIT ?").bind(after).bind(most);
+    /// When the database fails, or `after` names no job.
+    pub async fn jobs_page(
+        &self,
+        states: &[JobState],
+        after: Option<&str>,
+        most: u32,
+    ) -> Result<Vec<JobRecord>, StoreError> {
+        let states: Vec<&str> = states.iter().map(|state| state.name()).collect();
+        let from = match after {
+            Some(id) => self.job(id).await.map(|job| (job.created_at, job.id))?,
+            None => (Millis::MAX, String::new()),
+        };
+        let query = sqlx::query(
+            "SELECT * FROM jobs WHERE (created_at, id) < (?, ?)
+             AND (? = '[]' OR state IN (SELECT value FROM json_each(?))) ORDER BY created_at DESC, id DESC LIMIT ?",
+        );
+        let states = to_json("states", &states)?;
+        let query = query.bind(from.0).bind(from.1).bind(states.clone()).bind(states).bind(most);
         query.fetch_all(&self.pool).await?.iter().map(JobRecord::read).collect()
     }
 
-    /// Reads the jobs that are not at their end.
+    /// Reads the jobs that are not at their end, the oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -177,43 +279,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_job(
-        &self,
-        id: &str,
-        state: JobState,
-        reason: &str,
-        violations: &[Violation],
-        results: Option<&Results>,
-    ) -> Result<(), StoreError> {
-        let results = results.map(|r| to_json("results", r)).transpose()?;
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(
-            "UPDATE jobs SET state = ?, state_reason = ?, violations = ?, results = ?
-             WHERE id = ? AND state IN ('QUEUED', 'RUNNING')",
-        )
-        .bind(state.name())
-        .bind(reason)
-        .bind(to_json("violations", &violations)?)
-        .bind(results)
-        .bind(id)
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("UPDATE tasks SET state = 'CANCELLED' WHERE job = ? AND state IN ('QUEUED', 'LEASED')")
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
+    pub async fn end_job(&self, id: &str, now: Millis, how: &End) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        end(&mut tx, id, now, how).await?;
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Counts the tasks of a job that are done.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn tasks_done(&self, job: &str) -> Result<u64, StoreError> {
-        let query =
-            sqlx::query_scalar("SELECT COUNT(*) FROM tasks WHERE job = ? AND state = 'DONE'").bind(job);
-        let count: i64 = query.fetch_one(&self.pool).await?;
-        Ok(count.unsigned_abs())
     }
 }

@@ -1,20 +1,38 @@
-//! The coordinator's truth: jobs, tasks and sessions in SQLite.
+//! The store of jobs, tasks, sessions and events: SQLite with a write-ahead log, synchronous.
 //!
-//! Verbs are transactions, never get and put, so that fencing and progress are decided in one place. Time comes from the
-//! caller, in milliseconds; the store has no clock.
+//! Its verbs are transactions of the domain (claim, commit, fail, expire, …), never get and put: whatever must be true together
+//! changes together, the end of a job and the task that ended it included.
 
+mod blobs;
+mod claim;
+mod commit;
+mod events;
+mod expire;
+mod fail;
 mod jobs;
 mod sessions;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
-pub use jobs::{JobRecord, JobState, NewJob, Results};
-pub use sessions::Session;
-pub use tasks::{Advance, Claimed, Committed, Failed};
+pub use blobs::Digests;
+pub use claim::{Claimed, Claimer};
+pub use commit::{Advance, Committed, NewPlan};
+pub use events::{Event, EventKind};
+pub use fail::{Attempt, Failed, Retries};
+pub use jobs::{End, JobRecord, JobState, NewJob, Results};
+pub use sessions::{Beat, NewSession, Session};
+pub use tasks::{Held, RunningTask};
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::path::Path;
 use std::time::Duration;
+
+/// Milliseconds since the epoch, by the coordinator's clock.
+pub type Millis = i64;
+
+type Tx = Transaction<'static, Sqlite>;
 
 /// The store failed, or refused.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +66,18 @@ pub enum StoreError {
     LeaseLost(i64),
 }
 
-/// The store. One connection writes; SQLite would serialise writers anyway.
+/// A lease, as a worker shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease<'a> {
+    /// Session that holds it.
+    pub session: &'a str,
+    /// The task.
+    pub task: i64,
+    /// Fences it: every lease of a task has a greater epoch than the one before.
+    pub epoch: i64,
+}
+
+/// The store. One connection, because SQLite would serialise writers anyway.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
@@ -75,6 +104,11 @@ impl Store {
     /// Closes the database.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// Begins a transaction that writes.
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
 }
 

@@ -1,63 +1,46 @@
-//! Tasks and their leases.
+//! Tasks: added, looked at, counted.
 
-use super::{Store, StoreError, from_json, to_json};
+use super::{Lease, Millis, Store, StoreError, Tx, from_json, to_json};
 use crate::scheduler::TaskKey;
-use isoscope_core::task::{BlobRef, Failure, Output, Work};
-use sqlx::{Row, Sqlite, Transaction};
+use isoscope_core::task::{Output, Work};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
-/// A task leased to a session.
-#[derive(Debug, Clone)]
-pub struct Claimed {
+/// A task in work, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningTask {
     /// Its id.
     pub id: i64,
-    /// The job that it belongs to.
-    pub job: String,
-    /// Fences the lease: later leases have greater ones.
-    pub epoch: i64,
-    /// What to do.
-    pub work: Work,
-    /// Directory that relative sources are resolved against.
-    pub base_directory: String,
+    /// What it does.
+    pub title: String,
+    /// Name of the worker that holds it.
+    pub worker: String,
+    /// When the worker took it.
+    pub leased_at: Millis,
 }
 
-/// How a completion was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Committed {
-    /// It counts.
-    First,
-    /// The same completion was committed before.
-    Duplicate,
+/// How many tasks of a job are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Done.
+    pub done: u64,
+    /// Waiting for a worker.
+    pub queued: u64,
+    /// When the first of the waiting tasks may be taken.
+    pub next_due: Option<Millis>,
 }
 
-/// How a failure was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failed {
-    /// The task will be tried again.
-    Requeued,
-    /// The job must fail.
-    Fatal,
-}
-
-/// What a completed task changes in its job, decided while its lease is held.
-#[derive(Debug, Clone, Default)]
-pub struct Advance {
-    /// Tasks that can run from now on.
-    pub tasks: Vec<Work>,
-    /// The plan, after a survey.
-    pub plan: Option<(BlobRef, String)>,
-}
-
-type Tx<'a> = Transaction<'a, Sqlite>;
-
-async fn insert_tasks(tx: &mut Tx<'_>, job: &str, tasks: &[Work]) -> Result<(), StoreError> {
-    for work in tasks {
+/// Adds tasks with the weights digest of the encoder that each runs. A task that is there already is left alone.
+pub(super) async fn insert_tasks(tx: &mut Tx, job: &str, tasks: &[(Work, String)]) -> Result<(), StoreError> {
+    for (work, model) in tasks {
         let key = TaskKey::of(work);
         sqlx::query(
-            "INSERT OR IGNORE INTO tasks (job, stage, position, work, state) VALUES (?, ?, ?, ?, 'QUEUED')",
+            "INSERT OR IGNORE INTO tasks (job, stage, position, model, work, state) VALUES (?, ?, ?, ?, ?, 'QUEUED')",
         )
         .bind(job)
         .bind(key.stage())
         .bind(key.position())
+        .bind(model)
         .bind(to_json("work", work)?)
         .execute(&mut **tx)
         .await?;
@@ -65,165 +48,21 @@ async fn insert_tasks(tx: &mut Tx<'_>, job: &str, tasks: &[Work]) -> Result<(), 
     Ok(())
 }
 
+/// What a task does, for a person.
+pub(super) fn title(row: &SqliteRow) -> Result<String, StoreError> {
+    let work: Work = from_json("work", row.try_get("work")?)?;
+    Ok(TaskKey::of(&work).to_string())
+}
+
 impl Store {
-    /// Adds the first tasks of a job.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn add_tasks(&self, job: &str, tasks: &[Work]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        insert_tasks(&mut tx, job, tasks).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Leases up to `most` tasks to a session, the oldest job first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn claim_tasks(&self, session: &str, most: u32, now: i64) -> Result<Vec<Claimed>, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let rows = sqlx::query(
-            "UPDATE tasks SET state = 'LEASED', session = ?, lease_epoch = lease_epoch + 1
-             WHERE id IN (SELECT t.id FROM tasks t JOIN jobs j ON j.id = t.job
-                          WHERE t.state = 'QUEUED' AND t.not_before <= ?
-                          ORDER BY j.created_at, j.id, t.stage, t.position LIMIT ?)
-             RETURNING id, job, lease_epoch, work, (SELECT base_directory FROM jobs WHERE jobs.id = job) AS base",
-        )
-        .bind(session)
-        .bind(now)
-        .bind(most)
-        .fetch_all(&mut *tx)
-        .await?;
-        let claimed: Result<Vec<Claimed>, StoreError> = rows
-            .iter()
-            .map(|row| {
-                Ok(Claimed {
-                    id: row.try_get("id")?,
-                    job: row.try_get("job")?,
-                    epoch: row.try_get("lease_epoch")?,
-                    work: from_json("work", row.try_get("work")?)?,
-                    base_directory: row.try_get("base")?,
-                })
-            })
-            .collect();
-        let claimed = claimed?;
-        for task in &claimed {
-            sqlx::query("UPDATE jobs SET state = 'RUNNING' WHERE id = ? AND state = 'QUEUED'")
-                .bind(&task.job)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(claimed)
-    }
-
-    /// Reads the job and the work of a task.
+    /// Reads the job and the work of a leased task.
     ///
     /// # Errors
     /// When there is no such task.
-    pub async fn task(&self, id: i64) -> Result<(String, Work), StoreError> {
-        let query = sqlx::query("SELECT job, work FROM tasks WHERE id = ?").bind(id);
-        let row = query.fetch_optional(&self.pool).await?.ok_or(StoreError::LeaseLost(id))?;
+    pub async fn task(&self, lease: Lease<'_>) -> Result<(String, Work), StoreError> {
+        let query = sqlx::query("SELECT job, work FROM tasks WHERE id = ?").bind(lease.task);
+        let row = query.fetch_optional(&self.pool).await?.ok_or(StoreError::LeaseLost(lease.task))?;
         Ok((row.try_get("job")?, from_json("work", row.try_get("work")?)?))
-    }
-
-    /// Commits the output of a task, fenced by its lease. `advance` is asked what follows once the fence has held; its
-    /// answer is part of the same transaction.
-    ///
-    /// # Errors
-    /// When the lease is no longer held, or whatever `advance` answers.
-    pub async fn commit_attempt<E: From<StoreError>>(
-        &self,
-        (session, id, epoch): (&str, i64, i64),
-        output: &Output,
-        advance: impl FnOnce() -> Result<Advance, E>,
-    ) -> Result<Committed, E> {
-        let failed = |e: sqlx::Error| E::from(StoreError::from(e));
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let done = sqlx::query(
-            "UPDATE tasks SET state = 'DONE', output = ?
-             WHERE id = ? AND lease_epoch = ? AND session = ? AND state = 'LEASED' RETURNING job",
-        )
-        .bind(to_json("output", output)?)
-        .bind(id)
-        .bind(epoch)
-        .bind(session)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed)?;
-        let Some(row) = done else {
-            let known = "SELECT COUNT(*) FROM tasks WHERE id = ? AND lease_epoch = ? AND state = 'DONE'";
-            let query = sqlx::query_scalar(known).bind(id).bind(epoch);
-            let same: i64 = query.fetch_one(&mut *tx).await.map_err(failed)?;
-            return if same > 0 { Ok(Committed::Duplicate) } else { Err(StoreError::LeaseLost(id).into()) };
-        };
-        let job: String = row.try_get("job").map_err(failed)?;
-        let advance = advance()?;
-        if let Some((plan, headline)) = &advance.plan {
-            sqlx::query("UPDATE jobs SET plan = ?, headline = ? WHERE id = ?")
-                .bind(to_json("plan", plan)?)
-                .bind(headline)
-                .bind(&job)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        insert_tasks(&mut tx, &job, &advance.tasks).await?;
-        tx.commit().await.map_err(failed)?;
-        Ok(Committed::First)
-    }
-
-    /// Takes note of a failed attempt, fenced by its lease: it is queued again where its class and counts allow.
-    ///
-    /// # Errors
-    /// When the lease is no longer held.
-    pub async fn fail_attempt(
-        &self,
-        (session, id, epoch): (&str, i64, i64),
-        class: Failure,
-        most: u32,
-        not_before: i64,
-    ) -> Result<Failed, StoreError> {
-        let (failures, memory) = match class {
-            Failure::Transient => (1, 0),
-            Failure::OutOfMemory => (0, 1),
-            Failure::Input | Failure::Deterministic => (most, 0),
-        };
-        let row = sqlx::query(
-            "UPDATE tasks SET failures = failures + ?, out_of_memory = out_of_memory + ?, not_before = ?,
-               state = CASE WHEN failures + ? >= ? OR out_of_memory + ? > 1 THEN 'FAILED' ELSE 'QUEUED' END
-             WHERE id = ? AND lease_epoch = ? AND session = ? AND state = 'LEASED' RETURNING state",
-        )
-        .bind(failures)
-        .bind(memory)
-        .bind(not_before)
-        .bind(failures)
-        .bind(most)
-        .bind(memory)
-        .bind(id)
-        .bind(epoch)
-        .bind(session)
-        .fetch_optional(&self.pool)
-        .await?;
-        let state: String = row.ok_or(StoreError::LeaseLost(id))?.try_get("state")?;
-        Ok(if state == "FAILED" { Failed::Fatal } else { Failed::Requeued })
-    }
-
-    /// Gives a task back unharmed; its place in the queue is kept and nothing is counted.
-    ///
-    /// # Errors
-    /// When the lease is no longer held.
-    pub async fn release(&self, session: &str, id: i64, epoch: i64) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "UPDATE tasks SET state = 'QUEUED' WHERE id = ? AND lease_epoch = ? AND session = ? AND state = 'LEASED'",
-        )
-        .bind(id)
-        .bind(epoch)
-        .bind(session)
-        .execute(&self.pool)
-        .await?;
-        if done.rows_affected() == 0 { Err(StoreError::LeaseLost(id)) } else { Ok(()) }
     }
 
     /// Reads the finished tasks of a job in the order in which they can be replayed.
@@ -235,9 +74,56 @@ impl Store {
             "SELECT work, output FROM tasks WHERE job = ? AND state = 'DONE' ORDER BY stage, position",
         );
         let rows = query.bind(job).fetch_all(&self.pool).await?;
-        let pair = |row: &sqlx::sqlite::SqliteRow| {
+        let pair = |row: &SqliteRow| {
             Ok((from_json("work", row.try_get("work")?)?, from_json("output", row.try_get("output")?)?))
         };
         rows.iter().map(pair).collect()
+    }
+
+    /// Reads the tasks of a job that workers hold, in the order of the job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn running(&self, job: &str) -> Result<Vec<RunningTask>, StoreError> {
+        let query = sqlx::query(
+            "SELECT t.id, t.work, t.leased_at, s.worker FROM tasks t JOIN sessions s ON s.id = t.session
+             WHERE t.job = ? AND t.state = 'LEASED' ORDER BY t.stage, t.position",
+        );
+        let rows = query.bind(job).fetch_all(&self.pool).await?;
+        let task = |row: &SqliteRow| {
+            Ok(RunningTask {
+                id: row.try_get("id")?,
+                title: title(row)?,
+                worker: row.try_get("worker")?,
+                leased_at: row.try_get("leased_at")?,
+            })
+        };
+        rows.iter().map(task).collect()
+    }
+
+    /// Counts the tasks of a job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn held(&self, job: &str) -> Result<Held, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FILTER (WHERE state = 'DONE') AS done, COUNT(*) FILTER (WHERE state = 'QUEUED') AS queued,
+               MIN(CASE WHEN state = 'QUEUED' THEN not_before END) AS due FROM tasks WHERE job = ?",
+        )
+        .bind(job)
+        .fetch_one(&self.pool)
+        .await?;
+        let count = |name| Ok::<u64, StoreError>(row.try_get::<i64, _>(name)?.unsigned_abs());
+        Ok(Held { done: count("done")?, queued: count("queued")?, next_due: row.try_get("due")? })
+    }
+
+    /// Tells when the next task that waits out a back-off can be taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_due(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
+        let query =
+            sqlx::query_scalar("SELECT MIN(not_before) FROM tasks WHERE state = 'QUEUED' AND not_before > ?");
+        Ok(query.bind(now).fetch_one(&self.pool).await?)
     }
 }

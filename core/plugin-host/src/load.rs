@@ -10,6 +10,7 @@ use isoscope_plugin_abi as abi;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::LoadError;
+use crate::dynamic::refuse_static_tls;
 use crate::elf::{manifest_in, read_file};
 use crate::manifest::Manifest;
 use crate::plugin::Loaded;
@@ -34,6 +35,7 @@ pub(crate) fn load(path: &Path) -> Result<Arc<Loaded>, LoadError> {
     }
     let manifest_json = manifest_in(&bytes, path)?;
     let manifest = Manifest::parse(&manifest_json, &path.display().to_string())?;
+    refuse_static_tls(&bytes, path)?;
     let table = entry_table(file, path)?;
     // SAFETY: the pointer is what the plugin's entry function answered.
     unsafe { check_major(table, &manifest.id) }?;

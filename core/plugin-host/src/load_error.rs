@@ -97,6 +97,16 @@ pub enum LoadError {
         /// What the loader said.
         reason: String,
     },
+    /// The file asks for static thread-local storage.
+    #[error(
+        "{} asks for static thread-local storage (DF_STATIC_TLS), of which a process has little: build it with \
+         position-independent code and the default TLS model, and link no jemalloc or mimalloc into it",
+        path.display()
+    )]
+    StaticTls {
+        /// The file.
+        path: PathBuf,
+    },
     /// The manifest in the table differs from the one in the section.
     #[error(
         "the manifest that {} answers differs from the one in its section {ISO_MANIFEST_SECTION}: rebuild the plugin",

@@ -67,7 +67,8 @@ impl Plugin {
         let manifest = Manifest::parse(text, origin)?;
         // SAFETY: as above.
         let ops = unsafe { op_tables(&plugin, &manifest) }?;
-        let digest = format!("built-in:{}", manifest.version);
+        // Told apart from the others by its id: whoever keeps what belongs to a digest must not mix them up.
+        let digest = format!("built-in:{}@{}", manifest.id, manifest.version);
         let (id, version) = (manifest.id, manifest.version);
         let loaded = Loaded { id, version, manifest_json: text.to_owned(), digest, ops };
         Ok(Self { loaded: Arc::new(loaded), source: Source::BuiltIn })
@@ -102,7 +103,7 @@ impl Plugin {
         &self.loaded.version
     }
 
-    /// Returns `sha256:…` of the file that is mapped, or `built-in:` and the version.
+    /// Returns `sha256:…` of the file that is mapped, or `built-in:ID@VERSION`; no two plugins share one.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.loaded.digest

@@ -8,7 +8,8 @@ use isoscope_plugin_abi as abi;
 use crate::manifest::OpManifest;
 use crate::{Collected, OutRow, OutSeries};
 
-const NOT_FINITE: &str = "the plugin returned a value that is not finite";
+/// Status of a result for which a plugin handed over a NaN or an infinity instead of a reason.
+pub const NOT_FINITE: &str = "the plugin returned a value that is not finite";
 
 /// Receives the results of one call of an op.
 pub(crate) struct Receiver<'a> {

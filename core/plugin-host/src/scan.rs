@@ -6,6 +6,7 @@ use std::{fs, io};
 use sha2::{Digest, Sha256};
 
 use crate::LoadError;
+use crate::dynamic::refuse_static_tls;
 use crate::elf::{manifest_in, read_file};
 use crate::manifest::Manifest;
 
@@ -47,6 +48,7 @@ fn candidate(path: PathBuf) -> Candidate {
 fn checked(bytes: &[u8], path: &Path) -> Result<String, LoadError> {
     let text = manifest_in(bytes, path)?;
     Manifest::parse(&text, &path.display().to_string())?;
+    refuse_static_tls(bytes, path)?;
     Ok(text)
 }
 

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 
 use isoscope_plugin_host::{
-    Collected, LoadError, OpError, Plugin, Source, read_manifest, scan, use_one_blas_thread,
+    Collected, LoadError, OpError, Plugin, Source, read_dynamic, read_manifest, scan, use_one_blas_thread,
 };
 use support::{batch, compile, open};
 use tempfile::tempdir;
@@ -157,6 +157,26 @@ fn every_other_broken_file_is_refused_with_its_own_reason() {
 
     let error = Plugin::load(&dir.path().join("absent.so")).unwrap_err();
     assert!(matches!(error, LoadError::Io { .. }), "{error}");
+}
+
+#[test]
+fn static_thread_local_storage_is_refused_before_any_code_runs() {
+    let dir = tempdir().unwrap();
+    let path = compile(dir.path(), "tls.so", &["STATIC_TLS", "NO_SYMBOL"]);
+    assert!(read_dynamic(&path).unwrap().static_tls);
+    let error = Plugin::load(&path).unwrap_err();
+    assert!(matches!(error, LoadError::StaticTls { .. }), "{error}");
+    let found = scan(dir.path()).unwrap();
+    assert!(matches!(found[0].manifest, Err(LoadError::StaticTls { .. })));
+}
+
+#[test]
+fn exported_symbols_and_the_c_library_are_read_from_the_file() {
+    let dir = tempdir().unwrap();
+    let facts = read_dynamic(&compile(dir.path(), "mean.so", &[])).unwrap();
+    assert_eq!(facts.exported, ["isoscope_plugin_entry_v1"]);
+    assert!(!facts.static_tls);
+    assert!(facts.newest_glibc.is_some_and(|version| version >= (2, 2)), "{facts:?}");
 }
 
 #[test]

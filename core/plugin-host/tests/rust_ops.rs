@@ -170,7 +170,7 @@ fn with_gold<'a>(data: &'a [f64], gold: &'a [i64]) -> isoscope_plugin_host::Batc
 fn a_built_in_is_read_from_its_table() {
     let plugin = plugin();
     assert_eq!(plugin.id(), "org.example.test");
-    assert_eq!(plugin.digest(), concat!("built-in:", env!("CARGO_PKG_VERSION")));
+    assert_eq!(plugin.digest(), concat!("built-in:org.example.test@", env!("CARGO_PKG_VERSION")));
     assert_eq!(plugin.op_ids(), ["sum", "top_share", "centre"]);
     assert_eq!(plugin.manifest_json().as_bytes(), MANIFEST);
 }

@@ -177,6 +177,22 @@ fn shards_cover_every_row_once_and_blocks_every_shard() {
 }
 
 #[test]
+fn a_task_takes_about_as_long_whatever_the_encoder_and_its_rows_are_many() {
+    let (mut small, mut large) = (facts(200_000), facts(200_000));
+    large.models[0].width = 768;
+    large.models[0].hidden_states = 13;
+    let rows_of = |facts: &Facts| {
+        let subject = Plan::new(&study(json!([]), json!([])), facts).unwrap().subjects.remove(0);
+        subject.shard_rows << subject.block_level
+    };
+    let (rows_small, rows_large) = (rows_of(&small), rows_of(&large));
+    // An encoder of twice the width and depth costs eight times as much a row.
+    assert!((4..=16).contains(&(rows_small / rows_large)), "{rows_small} and {rows_large}");
+    small.numerics_class = "cuda-sm90-f16".into();
+    assert!(rows_of(&small) > rows_small, "a GPU does more in the same time");
+}
+
+#[test]
 fn an_evaluation_without_gold_is_refused() {
     let mut facts = facts(10);
     facts.datasets[0].gold = false;

@@ -1,4 +1,4 @@
-//! The types of a study file. Their doc comments are the documentation of its keys.
+//! The types of a study file. Their doc comments are the documentation of its keys: docs/studies.md is made of them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,66 +11,71 @@ pub type Params = BTreeMap<String, serde_json::Value>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Study {
-    /// Name of the study, repeated in every result row.
+    /// Name of the study: the first column of every result row, and the folder under `out/` when none is given.
     pub name: String,
-    /// Seed of everything random; rows are keyed by (seed, global row).
+    /// Seed of everything random. What is drawn for a row depends on the seed and on the place of the row in its dataset alone, so
+    /// the cut of the work never changes it. Ops that draw nothing ignore it.
     #[serde(default)]
     pub seed: u64,
-    /// The encoders to measure, in the order in which tables show them. Not needed for datasets that are matrices.
+    /// The encoders to measure, in the order in which tables show them. Every one reads every dataset of text. Not needed when all
+    /// datasets are matrices.
     #[serde(default)]
     pub model: Vec<ModelSpec>,
-    /// The text (or precomputed matrices) to measure them on.
+    /// The text, or the precomputed matrices, to measure on; at least one.
     #[serde(default)]
     pub dataset: Vec<DatasetSpec>,
-    /// Which hidden states become rows.
+    /// Which hidden states of an encoder become rows. Matrices are taken as they are: one row of the file is one row, layer 0.
     #[serde(default)]
     pub representation: Representation,
-    /// The spaces beside `raw` in which everything is measured.
+    /// The spaces in which everything is measured, beside `raw`, which is always there.
     #[serde(default)]
     pub enhancement: Vec<EnhancementSpec>,
-    /// What to measure on every cloud.
+    /// What to measure on every cloud, that is, for every encoder, dataset, layer and space. A study needs a metric or an evaluation.
     #[serde(default)]
     pub metric: Vec<MetricSpec>,
-    /// Scores against gold labels.
+    /// Scores against gold labels, for every dataset that has two columns of text and a gold column.
     #[serde(default)]
     pub evaluation: Vec<EvaluationSpec>,
     /// What to do with rows that hold a NaN or an infinity.
     #[serde(default)]
     pub nonfinite: NonFinite,
-    /// How the work is cut. The cut is part of the plan and so of the bits.
+    /// How the work is cut. The cut is part of the plan: another one may change the last bits of a value, never its meaning.
     #[serde(default)]
     pub plan: PlanOptions,
 }
 
-/// One encoder.
+/// An encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// Name used in tables and rows.
+    /// Name used in tables and result rows; each encoder has another.
     pub name: String,
-    /// Directory of a transformers or sentence-transformers checkpoint.
+    /// Directory of a transformers or sentence-transformers checkpoint with safetensors weights and a `tokenizer.json`. A relative
+    /// path begins at the directory in which the command runs, or at that of `--base`; on a fleet it must lead to the same files
+    /// on every worker. `--model NAME=DIR` replaces it.
     pub source: String,
 }
 
-/// One dataset.
+/// A dataset: text, or a precomputed matrix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetSpec {
-    /// Name used in tables and rows.
+    /// Name used in tables and result rows; each dataset has another.
     pub name: String,
-    /// File to read.
+    /// File to read. Relative paths are resolved as for an encoder. `--data FILE` replaces that of the first dataset.
     pub source: String,
-    /// Format; by default the file's extension says it.
+    /// Format of the file; by default its extension says it: `.tsv`, `.csv`, `.jsonl` or `.ndjson`, `.txt`, `.npy`.
     #[serde(default)]
     pub format: Option<Format>,
-    /// Column or columns that hold the text; two columns make a sentence pair. Not needed for `txt` and `npy`.
+    /// Column that holds the text, or two columns that hold the sentences of a pair. Required for `tsv`, `csv` and `jsonl`;
+    /// `txt` and `npy` have no columns.
     #[serde(default, with = "one_or_many")]
     #[schemars(with = "OneOrMany")]
     pub text: Vec<String>,
-    /// Column of the gold score of a row, a number.
+    /// Column of the gold score of a row, a finite number. Needed by evaluations only.
     #[serde(default)]
     pub gold: Option<String>,
-    /// Names of the columns of a `tsv` or `csv` file that has no header line.
+    /// Names of the columns of a `tsv` or `csv` file that has no header line; by default the first line names them.
     #[serde(default)]
     pub columns: Option<Vec<String>>,
 }
@@ -87,7 +92,7 @@ pub enum Format {
     Jsonl,
     /// One text a line.
     Txt,
-    /// A precomputed n×d matrix of 32- or 64-bit floats in NumPy's format.
+    /// A precomputed n×d matrix of 32- or 64-bit floats in NumPy's format; rows are observations.
     Npy,
 }
 
@@ -95,15 +100,17 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Representation {
-    /// `"all"`, or a list of layers; 0 is the embedding output.
+    /// Layers to measure: 0 is the embedding output, the last is the encoder's output. Each layer is a cloud of its own; fewer layers
+    /// take less memory and hardly less time.
     pub layers: Layers,
-    /// What one row is.
+    /// What one row is. Enhancements are fitted on these rows too.
     pub unit: Unit,
-    /// Tokens that never become rows.
+    /// Classes of tokens that never become rows and are left out of sentence means; `[]` keeps every token. The encoder reads
+    /// them in any case.
     pub exclude: Exclusions,
-    /// Longest text in tokens, special tokens included; by default the encoder's own limit.
+    /// Most tokens of a text, special tokens included, at least 3; by default the encoder's own limit, and never more.
     pub max_tokens: Option<usize>,
-    /// What happens to a longer text.
+    /// What happens to a text of more tokens than that.
     pub on_long_text: OnLongText,
 }
 
@@ -133,9 +140,9 @@ pub enum Layers {
     /// Every hidden state of the encoder.
     #[default]
     #[serde(with = "all")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("const" = "all"))]
     All,
-    /// These ones.
+    /// These ones; the order has no meaning.
     Some(Vec<u32>),
 }
 
@@ -146,7 +153,7 @@ pub enum Unit {
     /// One token.
     #[default]
     Token,
-    /// The mean over the tokens of one sentence.
+    /// The mean over the tokens of one sentence: one text, or one side of a pair.
     Sentence,
 }
 
@@ -168,20 +175,23 @@ pub enum NonFinite {
     /// The job fails and names the rows.
     #[default]
     Error,
-    /// The rows are left out and counted in the results.
+    /// The rows are left out, and the manifest of the results counts them.
     Drop,
 }
 
-/// One space beside `raw`: an enhancement, or a chain of them applied in order.
+/// One space beside `raw`: an enhancement, or a chain of them applied in order. Every key that is not listed is a parameter of the
+/// enhancement `id`, by name and type as its plugin declares it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnhancementSpec {
-    /// Name of the space; by default made of the ids and parameters.
+    /// Name of the space in tables, result rows and `spaces`; by default made of the ids and parameters as written, e.g.
+    /// `abtt(components=3)+l2_normalize`.
     #[serde(default)]
     pub name: Option<String>,
-    /// Id of the enhancement, e.g. `abtt`.
+    /// Id of the first enhancement, e.g. `abtt`; required.
     #[serde(default)]
     pub id: Option<String>,
-    /// Further enhancements, applied after `id` in this order.
+    /// Further enhancements, applied after `id` in this order, each fitted on what the one before it yields. Chains that begin alike
+    /// share their work.
     #[serde(default)]
     pub then: Vec<Step>,
     /// Parameters of `id`.
@@ -189,7 +199,7 @@ pub struct EnhancementSpec {
     pub params: Params,
 }
 
-/// One enhancement of a chain.
+/// One more enhancement of a chain. Every key that is not listed is a parameter of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Id of the enhancement.
@@ -199,12 +209,14 @@ pub struct Step {
     pub params: Params,
 }
 
-/// One metric, or a family of them.
+/// One metric, or a family of them. Every key that is not listed is a parameter of the selected ops; of a family, each op takes the
+/// parameters that it knows, and one that no op knows is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricSpec {
-    /// Id of a value (`spectrum.isoscore`), of an op, or of a family (`spectrum`).
+    /// What to measure: the id of a value (`spectrum.isoscore`), of an op, or of a family (`spectrum`), of any plugin on the machine;
+    /// `isoscope plugin list` shows them.
     pub id: String,
-    /// Spaces to measure it in; by default all.
+    /// Names of the spaces to measure it in, `raw` among them; by default all.
     #[serde(default)]
     pub spaces: Option<Vec<String>>,
     /// Parameters of the op.
@@ -219,9 +231,12 @@ pub type EvaluationSpec = MetricSpec;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlanOptions {
-    /// Rows of the dataset in one shard; by default a 64th of the rows, 1 to 1024.
+    /// Rows of the dataset (texts, pairs, or rows of a matrix) in one shard, the smallest piece of work; at least 1. By default a
+    /// 64th of the rows, at most 1024, and fewer where the encoder is large, so that no task takes long. Smaller shards spread a
+    /// small dataset over more workers.
     pub shard_rows: Option<u64>,
-    /// Tokens in one forward pass at most, unless one row of the dataset alone has more.
+    /// Most tokens in one forward pass, at least 1; a row of the dataset is never cut for it. Raise it for speed, lower it when
+    /// memory is short.
     pub batch_tokens: u32,
 }
 

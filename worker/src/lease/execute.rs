@@ -1,88 +1,53 @@
-//! One leased task: run, then answered.
+//! One leased task: run on a thread of its own, then answered.
 
-use super::Shared;
 use super::remote_blobs::RemoteBlobs;
+use super::running::{Held, InWork};
+use super::{Shared, answer};
 use crate::error::WorkerError;
 use crate::tasks::{self, Context};
 use isoscope_core::task::{Output, Work};
+use isoscope_proto::link::Link;
+use isoscope_proto::v1::TaskLease;
 use isoscope_proto::v1::worker_service_client::WorkerServiceClient;
-use isoscope_proto::v1::{CompleteTaskRequest, FailTaskRequest, FailureClass, TaskLease, TaskOutput};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tonic::transport::Channel;
 
-/// Runs a task on a thread of its own and tells the coordinator how it ended.
+/// Runs a task and tells the coordinator how it ended, unless it was taken back. The task is held until the answer was taken.
 pub(super) async fn run(
-    shared: Arc<Shared>,
-    mut client: WorkerServiceClient<Channel>,
-    session: String,
-    mut lease: TaskLease,
+    shared: &Arc<Shared>,
+    client: &WorkerServiceClient<Link>,
+    held: Held,
+    lease: TaskLease,
 ) {
-    let (task_id, lease_epoch) = (lease.task_id.clone(), lease.lease_epoch);
-    let in_work = shared.running.add(&task_id, lease_epoch);
-    let work = lease.task.take().map(|task| Work::try_from(&task));
-    let base = PathBuf::from(&lease.base_directory);
-    let (on_thread, link) = (Arc::clone(&shared), client.clone());
+    let (in_thread, link, in_work) = (Arc::clone(shared), client.clone(), held.share());
     let ran = tokio::task::spawn_blocking(move || {
-        let blobs = RemoteBlobs::new(link, Handle::current());
-        let context = Context {
-            blobs: &blobs,
-            plugins: &on_thread.plugins,
-            models: &on_thread.models,
-            cache: &on_thread.cache,
-            base: &base,
-            numerics_class: &on_thread.numerics_class,
-            revoked: &in_work.revoked,
-            progress: &in_work.progress,
-        };
-        match work {
-            Some(Ok(work)) => tasks::run(&context, &work),
-            Some(Err(error)) => Err(WorkerError::task(error.to_string())),
-            None => Err(WorkerError::task("the lease names no work")),
-        }
+        let blobs = RemoteBlobs::new(link, Handle::current(), Arc::clone(&in_thread), Arc::clone(&in_work));
+        work(&in_thread, &in_work, &blobs, lease)
     });
     let outcome =
         ran.await.unwrap_or_else(|panic| Err(WorkerError::task(format!("the task panicked: {panic}"))));
-    let answered = match outcome {
-        Ok(output) => complete(&mut client, session, task_id.clone(), lease_epoch, output).await,
-        Err(WorkerError::Revoked) => Ok(()),
-        Err(error) => fail(&mut client, session, task_id.clone(), lease_epoch, &error).await,
-    };
-    shared.running.remove(&task_id);
-    if let Err(status) = answered {
-        tracing::warn!(task = task_id, code = ?status.code(), message = status.message(), "the answer was not taken");
-    }
+    answer::give(shared, client, &held, outcome).await;
 }
 
-async fn complete(
-    client: &mut WorkerServiceClient<Channel>,
-    session_id: String,
-    task_id: String,
-    lease_epoch: i64,
-    output: Output,
-) -> Result<(), tonic::Status> {
-    let output = TaskOutput::try_from(&output).map_err(tonic::Status::from)?;
-    let output = Some(output);
-    client.complete_task(CompleteTaskRequest { session_id, task_id, lease_epoch, output }).await?;
-    Ok(())
-}
-
-async fn fail(
-    client: &mut WorkerServiceClient<Channel>,
-    session_id: String,
-    task_id: String,
-    lease_epoch: i64,
-    error: &WorkerError,
-) -> Result<(), tonic::Status> {
-    let request = FailTaskRequest {
-        session_id,
-        task_id,
-        lease_epoch,
-        failure_class: FailureClass::from(error.class()).into(),
-        message: error.to_string(),
-        field: error.field().to_owned(),
+fn work(
+    shared: &Shared,
+    in_work: &InWork,
+    blobs: &RemoteBlobs,
+    lease: TaskLease,
+) -> Result<Output, WorkerError> {
+    let task = lease.task.ok_or_else(|| WorkerError::task("the lease names no work"))?;
+    let work = Work::try_from(&task).map_err(|error| WorkerError::task(error.to_string()))?;
+    let offer = Arc::clone(&shared.offer.borrow());
+    let context = Context {
+        blobs,
+        plugins: &offer.plugins.for_task(Arc::clone(&in_work.revoked)),
+        models: &shared.models,
+        cache: &shared.cache,
+        base: Path::new(&lease.base_directory),
+        numerics_class: &shared.machine.numerics_class,
+        revoked: &in_work.revoked,
+        progress: &in_work.progress,
     };
-    client.fail_task(request).await?;
-    Ok(())
+    tasks::run(&context, &work)
 }

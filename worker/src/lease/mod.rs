@@ -1,36 +1,48 @@
-//! The lease loop: registers, asks for tasks, runs them, and answers.
+//! The life of a worker in a fleet: it registers, asks for tasks, runs them, and answers, whatever happens to the coordinator.
 //!
-//! Heartbeats are a task of their own, so that a busy worker never looks dead. Tasks run on threads for blocking work, one
-//! each; everything else here is I/O.
+//! ```text
+//! keeper ──► session ──► acquire ──► execute ──► answer
+//!  register   holds?      long poll   a thread    until taken
+//!  heartbeat                                      (drain, at the end)
+//! ```
+//!
+//! The keeper is a task of its own, so that a busy worker never looks dead. Tasks run on threads for blocking work, one each;
+//! everything else here is I/O. Whoever loses the session takes the tasks back, and a task that was taken back never answers.
 
+mod acquire;
+mod answer;
+mod calls;
+mod drain;
 mod execute;
 mod heartbeat;
+mod keeper;
+mod machine;
 mod remote_blobs;
 mod running;
+mod session;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use crate::error::WorkerError;
 use crate::models::Models;
+use crate::offer::Offer;
+use crate::plugin_directory::{self, PluginDirectory};
 use crate::plugins::PluginSet;
 use crate::source::RowCache;
-use isoscope_proto::time::{from_wire, to_wire};
+use acquire::Acquirer;
+use isoscope_proto::link::Link;
 use isoscope_proto::v1::worker_service_client::WorkerServiceClient;
-use isoscope_proto::v1::{
-    AcquireTasksRequest, Capabilities, OfferedPlugin, RegisterWorkerRequest, TaskLease,
-};
-use isoscope_proto::{PROTOCOL_VERSION, errors};
+use keeper::Keeper;
+use machine::Machine;
+pub use machine::numerics_class;
 use running::Running;
+use session::Session;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
-
-/// Longest that the coordinator keeps a request for tasks open.
-const LONG_POLL: Duration = Duration::from_secs(20);
-/// Heartbeat interval when the coordinator names none.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// How a worker is set up. None of it changes a number.
 #[derive(Debug, Clone)]
@@ -43,170 +55,106 @@ pub struct WorkerConfig {
     pub row_cache: PathBuf,
     /// Most bytes in it.
     pub row_cache_bytes: u64,
+    /// Directory of plugin files, watched while the worker runs.
+    pub plugin_directory: Option<PathBuf>,
+    /// Longest wait for the tasks in work when the worker stops.
+    pub drain: Duration,
+}
+
+/// How a worker is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Take no more tasks, and finish those in work.
+    pub drain: CancellationToken,
+    /// Give back those in work.
+    pub now: CancellationToken,
 }
 
 /// A worker.
 pub struct Worker {
     config: WorkerConfig,
+    directory: Option<PluginDirectory>,
     shared: Arc<Shared>,
 }
 
-/// What the tasks of a worker share.
-pub(crate) struct Shared {
-    pub(crate) plugins: PluginSet,
-    pub(crate) models: Models,
-    pub(crate) cache: RowCache,
-    pub(crate) numerics_class: String,
-    pub(crate) running: Running,
-}
-
-/// Describes the class of machines whose bits equal this one's: device, dtype, kernels and the vector unit they dispatch to.
-#[must_use]
-pub fn numerics_class() -> String {
-    format!("cpu-f32-packed1-{}-{}", std::env::consts::ARCH, vector_unit())
-}
-
-#[cfg(target_arch = "x86_64")]
-fn vector_unit() -> &'static str {
-    if std::is_x86_feature_detected!("avx512f") {
-        "avx512"
-    } else if std::is_x86_feature_detected!("avx2") {
-        "avx2"
-    } else {
-        "base"
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn vector_unit() -> &'static str {
-    "base"
+/// What the parts of a worker share.
+struct Shared {
+    name: String,
+    machine: Machine,
+    offer: Arc<watch::Sender<Arc<Offer>>>,
+    models: Models,
+    cache: RowCache,
+    session: Session,
+    running: Arc<Running>,
 }
 
 impl Worker {
     /// Sets up a worker. BLAS is set to one thread, because each task already has its own.
     ///
     /// # Errors
-    /// When the row cache cannot be opened.
+    /// When the row cache cannot be opened, or the plugin directory cannot be listed.
     pub fn new(config: WorkerConfig, plugins: PluginSet) -> Result<Self, WorkerError> {
         if !isoscope_plugin_host::use_one_blas_thread() {
             tracing::warn!("the BLAS is not OpenBLAS; set its thread count to 1 yourself");
         }
-        let cache = RowCache::open(&config.row_cache, config.row_cache_bytes)?;
-        let (models, running) = (Models::default(), Running::default());
-        let shared = Shared { plugins, models, cache, numerics_class: numerics_class(), running };
-        Ok(Self { config, shared: Arc::new(shared) })
+        let directory = config.plugin_directory.as_ref();
+        let directory = directory.map(|path| PluginDirectory::open(path, plugins.clone())).transpose()?;
+        let shared = Shared {
+            name: config.name.clone(),
+            machine: Machine::new(config.slots),
+            offer: Arc::new(watch::Sender::new(Arc::new(Offer::of(plugins)))),
+            models: Models::default(),
+            cache: RowCache::open(&config.row_cache, config.row_cache_bytes)?,
+            session: Session::default(),
+            running: Arc::default(),
+        };
+        Ok(Self { config, directory, shared: Arc::new(shared) })
     }
 
-    /// Works for the coordinator at the end of `channel` until `stop`; tasks in work are finished first.
+    /// Works for the coordinator at the end of `link` until told to stop. A coordinator that is away, from the beginning or
+    /// later, is waited for. When this returns, threads of tasks that were given back may still be winding down.
     ///
     /// # Errors
-    /// When the coordinator cannot be reached or refuses this worker.
-    pub async fn run(self, channel: Channel, stop: CancellationToken) -> Result<(), WorkerError> {
-        let mut client = WorkerServiceClient::new(channel);
-        let mut session = self.register(&mut client, String::new()).await?;
-        let slots = Arc::new(Semaphore::new(self.config.slots.max(1)));
-        let mut tasks = JoinSet::new();
-        loop {
-            let permit = tokio::select! {
-                () = stop.cancelled() => break,
-                permit = Arc::clone(&slots).acquire_owned() => permit.map_err(|e| WorkerError::task(e.to_string()))?,
-            };
-            let request = AcquireTasksRequest {
-                session_id: session.id.clone(),
-                max_tasks: 1 + slots.available_permits() as u32,
-                wait: Some(to_wire(LONG_POLL)),
-            };
-            let answer = tokio::select! {
-                () = stop.cancelled() => break,
-                answer = client.acquire_tasks(request) => answer,
-            };
-            match answer {
-                Ok(answer) => {
-                    for (lease, permit) in answer.into_inner().leases.into_iter().zip(permits(permit, &slots))
-                    {
-                        self.start(&mut tasks, &client, &session.id, lease, permit);
-                    }
-                }
-                Err(status) if errors::reason(&status) == Some(errors::Reason::SessionExpired) => {
-                    session = self.register(&mut client, String::new()).await?;
-                }
-                Err(status) => return Err(status.into()),
-            }
-            while tasks.try_join_next().is_some() {}
+    /// When the coordinator refuses this worker for a reason that does not pass.
+    pub async fn run(self, link: Link, stop: Stop) -> Result<(), WorkerError> {
+        let Self { config, directory, shared } = self;
+        let _watching = offer_directory(directory, &shared).await?;
+        let client = WorkerServiceClient::new(link);
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let keeper = Keeper::new(Arc::clone(&shared), client.clone(), stopping.clone());
+        let mut keeping = AbortOnDropHandle::new(tokio::spawn(keeper.run()));
+        let acquirer = Acquirer {
+            shared: Arc::clone(&shared),
+            client: client.clone(),
+            slots: Arc::new(Semaphore::new(config.slots.max(1))),
+            tasks: tasks.clone(),
+            stopping: stopping.clone(),
+        };
+        let _acquiring = AbortOnDropHandle::new(tokio::spawn(acquirer.run()));
+        tokio::select! {
+            ended = &mut keeping => return Err(ended.unwrap_or_else(|panic| WorkerError::task(panic.to_string()))),
+            () = stop.drain.cancelled() => {}
+            () = stop.now.cancelled() => {}
+            () = stopping.cancelled() => {}
         }
-        while tasks.join_next().await.is_some() {}
+        stopping.cancel();
+        tracing::info!("stopping: no more tasks are taken");
+        drain::finish_or_release(&shared, &client, &tasks, config.drain, &stop.now).await;
+        drop(keeping);
+        drain::unregister(&shared, &client).await;
         Ok(())
     }
-
-    async fn register(
-        &self,
-        client: &mut WorkerServiceClient<Channel>,
-        held: String,
-    ) -> Result<Session, WorkerError> {
-        let request = RegisterWorkerRequest {
-            protocol_version: PROTOCOL_VERSION,
-            worker_name: self.config.name.clone(),
-            session_id: held,
-            capabilities: Some(self.capabilities()),
-        };
-        let answer = client.register_worker(request).await?.into_inner();
-        let interval = from_wire(answer.heartbeat_interval).unwrap_or(HEARTBEAT);
-        let beat =
-            heartbeat::run(client.clone(), answer.session_id.clone(), interval, Arc::clone(&self.shared));
-        Ok(Session { id: answer.session_id, _heartbeat: AbortOnDrop(tokio::spawn(beat)) })
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let plugins = self.shared.plugins.facts().into_iter().map(|plugin| OfferedPlugin {
-            id: plugin.manifest.id,
-            version: plugin.manifest.version,
-            digest: plugin.digest,
-        });
-        Capabilities {
-            device: "cpu".to_owned(),
-            numerics_class: self.shared.numerics_class.clone(),
-            slots: self.config.slots as u32,
-            memory_bytes: 0,
-            encoder_families: vec!["bert".to_owned()],
-            plugins: plugins.collect(),
-        }
-    }
-
-    fn start(
-        &self,
-        tasks: &mut JoinSet<()>,
-        client: &WorkerServiceClient<Channel>,
-        session: &str,
-        lease: TaskLease,
-        permit: OwnedSemaphorePermit,
-    ) {
-        let (shared, client, session) = (Arc::clone(&self.shared), client.clone(), session.to_owned());
-        tasks.spawn(async move {
-            execute::run(shared, client, session, lease).await;
-            drop(permit);
-        });
-    }
 }
 
-/// A session and the heartbeats that keep it.
-struct Session {
-    id: String,
-    _heartbeat: AbortOnDrop,
-}
-
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// The permit in hand, then as many more as are free.
-fn permits(
-    first: OwnedSemaphorePermit,
-    slots: &Arc<Semaphore>,
-) -> impl Iterator<Item = OwnedSemaphorePermit> {
-    let slots = Arc::clone(slots);
-    std::iter::once(first).chain(std::iter::from_fn(move || Arc::clone(&slots).try_acquire_owned().ok()))
+/// Loads the plugin directory, then watches it as long as the returned value lives.
+async fn offer_directory(
+    directory: Option<PluginDirectory>,
+    shared: &Shared,
+) -> Result<Option<AbortOnDropHandle<()>>, WorkerError> {
+    let Some(mut directory) = directory else { return Ok(None) };
+    let loading = tokio::task::spawn_blocking(move || (directory.load(), directory));
+    let (found, directory) = loading.await.map_err(|panic| WorkerError::task(panic.to_string()))?;
+    shared.offer.send_replace(Arc::new(found));
+    let watching = plugin_directory::watch(directory, Arc::clone(&shared.offer));
+    Ok(Some(AbortOnDropHandle::new(tokio::spawn(watching))))
 }

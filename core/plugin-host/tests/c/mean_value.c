@@ -1,5 +1,6 @@
 /* A plugin in plain C: the mean of all values. Macros make the variants that the tests refuse:
- * MAJOR (in the manifest), TABLE_MAJOR (in the table), OTHER_MANIFEST, TWO_MANIFESTS, NO_SYMBOL, UNDECLARED, NO_MERGE. */
+ * MAJOR (in the manifest), TABLE_MAJOR (in the table), OTHER_MANIFEST, TWO_MANIFESTS, NO_SYMBOL, UNDECLARED, NO_MERGE,
+ * STATIC_TLS. */
 #include "isoscope.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,10 @@ ISO_MANIFEST_SECTION static const char second_manifest[] = MANIFEST;
 static const char told_manifest[] = MANIFEST " ";
 #else
 #define told_manifest manifest
+#endif
+
+#ifdef STATIC_TLS
+__attribute__((tls_model("initial-exec"))) static __thread volatile double scratch;
 #endif
 
 struct iso_op { uint64_t cols; };
@@ -71,6 +76,9 @@ static iso_status run_update(iso_run *run, const iso_batch *batch, iso_err *err)
   (void)err;
   for (uint64_t i = 0; i < view->rows; i++)
     for (uint64_t j = 0; j < view->cols; j++) run->sum += ((const double *)view->data)[i * view->row_stride + j];
+#ifdef STATIC_TLS
+  scratch = run->sum;
+#endif
   run->count += view->rows * view->cols;
   run->rows += view->rows;
   return ISO_OK;

@@ -1,6 +1,11 @@
 //! The command line. Its doc comments are the help that people read, so they are plain text.
 #![allow(clippy::doc_markdown)]
 
+use crate::connect::ConnectArgs;
+use crate::coordinator::CoordinatorArgs;
+use crate::job::args::JobArgs;
+use crate::plugin::args::PluginArgs;
+use crate::worker::WorkerArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -25,22 +30,51 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a study on this machine and write its results.
+    /// Run a study, on this machine or on the workers of a coordinator, and write its results.
     Run(RunArgs),
     /// Check a study and show how it would run, without running it.
     Plan(PlanArgs),
     /// Measure a precomputed matrix (.npy, rows are observations).
     Measure(MeasureArgs),
+    /// Submit jobs to a coordinator, follow them and fetch their results.
+    Job(JobArgs),
+    /// List the workers of a coordinator.
+    Fleet(FleetArgs),
+    /// Serve as the coordinator: takes jobs, hands their tasks to workers and keeps the results.
+    Coordinator(CoordinatorArgs),
+    /// Work for a coordinator.
+    Worker(WorkerArgs),
     /// Look at plugins.
     Plugin(PluginArgs),
     /// Check that this machine can run studies.
     Doctor,
 }
 
+impl Command {
+    /// The directory of plugins that a flag names.
+    pub(crate) fn plugins(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Run(args) => args.plugins.plugins.as_ref(),
+            Self::Plan(args) => args.plugins.plugins.as_ref(),
+            Self::Measure(args) => args.plugins.plugins.as_ref(),
+            Self::Worker(args) => args.plugins.plugins.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// Where plugins come from.
+#[derive(Debug, Args)]
+pub(crate) struct PluginDirArgs {
+    /// Directory of plugin files (.so) to offer besides the built-in ones; otherwise the setting worker.plugin_directory.
+    #[arg(long, value_name = "DIR", env = "ISOSCOPE_PLUGIN_DIR")]
+    pub(crate) plugins: Option<PathBuf>,
+}
+
 /// A study and what to change in it.
 #[derive(Debug, Args)]
 pub(crate) struct StudyArgs {
-    /// Study file: TOML, YAML or JSON. Relative sources in it are taken from the working directory.
+    /// Study file: TOML, YAML or JSON.
     #[arg(value_name = "STUDY")]
     pub(crate) study: PathBuf,
     /// Take this directory for a model of the study; repeat for several.
@@ -52,6 +86,9 @@ pub(crate) struct StudyArgs {
     /// Set any key of the study, e.g. representation.unit=sentence or plan.batch_tokens=4096.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Directory that relative sources are taken from, as the workers see it; by default the working directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) base: Option<PathBuf>,
 }
 
 /// Arguments of `run`.
@@ -59,6 +96,10 @@ pub(crate) struct StudyArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) study: StudyArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) plugins: PluginDirArgs,
     /// Directory for the result files; by default out/ and the study's name.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -72,6 +113,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) study: StudyArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    pub(crate) plugins: PluginDirArgs,
     /// What to print.
     #[arg(short, long, value_enum, default_value_t = PlanFormat::Table)]
     pub(crate) output: PlanFormat,
@@ -92,30 +137,21 @@ pub(crate) struct MeasureArgs {
     /// Leave rows that hold a NaN or an infinity out, instead of refusing the matrix.
     #[arg(long)]
     pub(crate) drop_nonfinite: bool,
+    #[command(flatten)]
+    pub(crate) plugins: PluginDirArgs,
     /// What to print.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
 }
 
-/// Arguments of `plugin`.
+/// Arguments of `fleet`.
 #[derive(Debug, Args)]
-pub(crate) struct PluginArgs {
-    #[command(subcommand)]
-    pub(crate) command: PluginCommand,
-}
-
-/// What to do with plugins.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// List the built-in plugins and those of a directory, with the reason for every file that is refused.
-    List {
-        /// Directory of plugin files (.so).
-        #[arg(long, value_name = "DIR", env = "ISOSCOPE_PLUGIN_DIR")]
-        dir: Option<PathBuf>,
-        /// What to print.
-        #[arg(short, long, value_enum, default_value_t = PlanFormat::Table)]
-        output: PlanFormat,
-    },
+pub(crate) struct FleetArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// What to print.
+    #[arg(short, long, value_enum, default_value_t = PlanFormat::Table)]
+    pub(crate) output: PlanFormat,
 }
 
 /// Form of printed results.
@@ -127,11 +163,11 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header line.
     Csv,
-    /// A Parquet file; `run` writes one in any case, `measure` prints its bytes.
+    /// A Parquet file: its path where files are written, its bytes otherwise.
     Parquet,
 }
 
-/// Form of what is printed of plans and plugins.
+/// Form of what is printed of plans, jobs, workers and plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanFormat {
     /// For people.

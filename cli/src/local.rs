@@ -1,10 +1,13 @@
 //! A coordinator and a worker in this process, talking over an in-memory channel: the same services as on a fleet.
 
+use crate::scratch::Scratch;
 use crate::settings::WorkerSettings;
+use crate::worker;
 use anyhow::Context as _;
 use hyper_util::rt::TokioIo;
 use isoscope_coordinator::{Coordinator, CoordinatorConfig};
-use isoscope_worker::{PluginSet, Worker, WorkerConfig};
+use isoscope_proto::link::{Credentials, Link};
+use isoscope_worker::{PluginSet, Stop, Worker};
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -19,60 +22,48 @@ const BUFFER: usize = 1 << 20;
 
 /// A coordinator and a worker that live as long as this value.
 pub(crate) struct Local {
-    channel: Channel,
-    stop: CancellationToken,
+    link: Link,
+    stop: Stop,
     coordinator: JoinHandle<anyhow::Result<()>>,
     worker: JoinHandle<anyhow::Result<()>>,
-    state: tempfile::TempDir,
+    served: CancellationToken,
 }
 
 impl Local {
-    /// Starts both, with state in a directory of their own.
-    pub(crate) async fn start(settings: &WorkerSettings) -> anyhow::Result<Self> {
-        let parent = settings.resolved_state_directory();
-        std::fs::create_dir_all(&parent)
-            .with_context(|| format!("the state directory {}", parent.display()))?;
-        let state = tempfile::Builder::new().prefix("run-").tempdir_in(&parent)?;
-        let coordinator = Coordinator::open(CoordinatorConfig::new(state.path().join("coordinator"))).await?;
-        let stop = CancellationToken::new();
+    /// Starts both, with state in a directory of this process.
+    pub(crate) async fn start(settings: &WorkerSettings, scratch: &Scratch) -> anyhow::Result<Self> {
+        let state = scratch.directory(settings, "run-")?;
+        // Nobody waits for tasks that are in work when a local run ends: their job has ended.
+        let config = worker::config(settings, "local".to_owned(), state, Duration::ZERO)?;
+        let coordinator = Coordinator::open(CoordinatorConfig::new(state.join("coordinator"))).await?;
         let (channel, incoming) = connect();
-        let stopped = stop.clone();
+        let served = CancellationToken::new();
+        let ended = served.clone().cancelled_owned();
         let coordinator = tokio::spawn(async move {
-            coordinator
-                .serve(incoming, stopped.cancelled_owned())
-                .await
-                .context("the coordinator in this process")
+            coordinator.serve(incoming, ended).await.context("the coordinator in this process")
         });
-        let worker = Worker::new(
-            WorkerConfig {
-                name: "local".to_owned(),
-                slots: settings.resolved_slots(),
-                row_cache: state.path().join("rows"),
-                row_cache_bytes: settings.row_cache_bytes,
-            },
-            PluginSet::built_in()?,
-        )?;
-        let (link, stopped) = (channel.clone(), stop.clone());
-        let worker =
-            tokio::spawn(
-                async move { worker.run(link, stopped).await.context("the worker in this process") },
-            );
-        Ok(Self { channel, stop, coordinator, worker, state })
+        let worker = Worker::new(config, PluginSet::built_in()?)?;
+        let link = Credentials::none().over(channel);
+        let stop = Stop::default();
+        let working = worker.run(link.clone(), stop.clone());
+        let worker = tokio::spawn(async move { working.await.context("the worker in this process") });
+        Ok(Self { link, stop, coordinator, worker, served })
     }
 
     /// The way to the coordinator's services.
-    pub(crate) fn channel(&self) -> Channel {
-        self.channel.clone()
+    pub(crate) fn link(&self) -> Link {
+        self.link.clone()
     }
 
-    /// Stops both and removes their state.
+    /// Stops the worker, then the coordinator that it still speaks to.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        self.stop.cancel();
-        drop(self.channel);
-        let (worker, coordinator) = tokio::join!(self.worker, self.coordinator);
+        self.stop.drain.cancel();
+        let worker = self.worker.await;
+        self.served.cancel();
+        drop(self.link);
+        let coordinator = self.coordinator.await;
         worker??;
-        coordinator??;
-        self.state.close().context("the state directory could not be removed")
+        coordinator?
     }
 }
 

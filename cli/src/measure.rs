@@ -1,16 +1,17 @@
 //! `isoscope measure`: a study of one precomputed matrix.
 
 use crate::args::{Format, MeasureArgs};
-use crate::client::{Client, Rows};
+use crate::client::{Client, Place, Rows, Submission};
 use crate::failure::Failure;
-use crate::local::Local;
 use crate::output;
 use crate::progress::Progress;
+use crate::scratch::Scratch;
 use crate::settings::Settings;
+use anyhow::Context as _;
 use isoscope_core::catalogue::Kind;
 use isoscope_core::study::Study;
 use isoscope_proto::v1::{Job, ResultFile};
-use isoscope_worker::PluginSet;
+use isoscope_worker::{PluginDirectory, PluginSet};
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
 
@@ -18,17 +19,17 @@ use std::io::Write as _;
 const ENHANCED: &str = "enhanced";
 
 /// Measures a matrix and prints the values.
-pub(crate) async fn run(args: MeasureArgs, settings: &Settings) -> anyhow::Result<()> {
-    let study = study(&args)?;
-    let local = Local::start(&settings.worker).await?;
-    let outcome = submit(&study, args.output, Client::new(local.channel())).await;
-    local.stop().await?;
-    outcome
+pub(crate) async fn run(args: &MeasureArgs, settings: &Settings, scratch: &Scratch) -> anyhow::Result<()> {
+    let study = study(args, settings)?;
+    let base = std::env::current_dir().context("the working directory")?;
+    let mut place = Place::here(settings, scratch).await?;
+    let outcome = submit(&Submission::new(&study, base), args.output, &mut place.client).await;
+    place.close(outcome).await
 }
 
-async fn submit(study: &Study, format: Format, mut client: Client) -> anyhow::Result<()> {
-    let job = client.run(study, false, &Progress::silent()).await?;
-    print(&job, format, &mut client).await
+async fn submit(submission: &Submission<'_>, format: Format, client: &mut Client) -> anyhow::Result<()> {
+    let job = client.run(submission, &Progress::silent()).await?;
+    print(&job, format, client).await
 }
 
 async fn print(job: &Job, format: Format, client: &mut Client) -> anyhow::Result<()> {
@@ -54,10 +55,10 @@ fn list(rows: &Rows) -> String {
     output::list(&output::values(&rows.measurements, &rows.curves))
 }
 
-fn study(args: &MeasureArgs) -> anyhow::Result<Study> {
+fn study(args: &MeasureArgs, settings: &Settings) -> anyhow::Result<Study> {
     let space = if args.enhancements.is_empty() { "raw" } else { ENHANCED };
     let metrics: Vec<Value> =
-        metric_ids(args)?.into_iter().map(|id| json!({"id": id, "spaces": [space]})).collect();
+        metric_ids(args, settings)?.into_iter().map(|id| json!({"id": id, "spaces": [space]})).collect();
     let mut study = json!({
         "name": "measure",
         "dataset": [{"name": args.matrix.display().to_string(), "source": args.matrix.display().to_string(), "format": "npy"}],
@@ -71,12 +72,15 @@ fn study(args: &MeasureArgs) -> anyhow::Result<Study> {
 }
 
 /// `all` is every metric on one cloud that needs nothing but the matrix.
-fn metric_ids(args: &MeasureArgs) -> anyhow::Result<Vec<String>> {
+fn metric_ids(args: &MeasureArgs, settings: &Settings) -> anyhow::Result<Vec<String>> {
     if !args.metrics.iter().any(|id| id == "all") {
         return Ok(args.metrics.clone());
     }
-    let facts = PluginSet::built_in()?.facts();
-    let ops = facts.into_iter().flat_map(|plugin| plugin.manifest.ops);
+    let mut plugins = PluginSet::built_in()?;
+    if let Some(directory) = settings.worker.plugins()? {
+        plugins = PluginDirectory::open(&directory, plugins)?.load().plugins;
+    }
+    let ops = plugins.facts().into_iter().flat_map(|plugin| plugin.manifest.ops);
     let alone = ops.filter(|op| op.kind == Kind::Metric && op.views == 1 && op.columns.is_empty());
     Ok(alone.map(|op| op.id).collect())
 }

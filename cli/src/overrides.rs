@@ -86,6 +86,7 @@ mod tests {
             models: owned(models),
             data: data.map(Into::into),
             set: owned(set),
+            base: None,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::overrides;
 use isoscope_core::study::Study;
 use isoscope_core::violation::Violations;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a study and applies what the command line changes in it.
 pub(crate) fn load(args: &StudyArgs) -> Result<Study, Failure> {
@@ -16,6 +16,14 @@ pub(crate) fn load(args: &StudyArgs) -> Result<Study, Failure> {
         let lines: Vec<String> = found.iter().map(|v| format!("{}: {v}", args.study.display())).collect();
         Failure::Input(lines.join("\n"))
     })
+}
+
+/// The directory that relative sources are taken from, as an absolute path.
+pub(crate) fn base(args: &StudyArgs) -> Result<PathBuf, Failure> {
+    let base = args.base.as_deref().unwrap_or(Path::new("."));
+    // An empty path is none, and the dot would stay in the path.
+    let absolute = if base == Path::new(".") { std::env::current_dir() } else { std::path::absolute(base) };
+    absolute.map_err(|e| Failure::field("--base", format!("{}: {e}", base.display())))
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {

@@ -1,6 +1,6 @@
 //! A plan for people: what runs in which pass, in how many tasks, over how much state.
 
-use comfy_table::{Table, presets};
+use super::sheet;
 use isoscope_core::plan::{Plan, SecondFrom, Subject};
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
     let mut text = format!("plan {digest}\nnumerics class {}\n", plan.numerics_class);
     let mut subjects =
-        table(&["model", "dataset", "rows", "layers × width", "shards", "tasks a pass", "state of a task"]);
+        sheet(&["model", "dataset", "rows", "layers × width", "shards", "tasks a pass", "state of a task"]);
     for subject in &plan.subjects {
         subjects.add_row([
             subject.model_name().to_owned(),
@@ -20,7 +20,7 @@ pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
             megabytes(state_bytes(plan, subject)),
         ]);
     }
-    let mut ops = table(&["space", "op", "needs", "measured after pass", "rows in pass"]);
+    let mut ops = sheet(&["space", "op", "needs", "measured after pass", "rows in pass"]);
     for op in &plan.ops {
         let stage = |stage: Option<u32>| stage.map_or_else(|| "–".to_owned(), |s| s.to_string());
         ops.add_row([
@@ -34,13 +34,6 @@ pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
     let passes = if plan.stages == 1 { "1 pass".to_owned() } else { format!("{} passes", plan.stages) };
     let _ = write!(text, "{passes} over the data\n{subjects}\n{ops}");
     text
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(header.iter().copied());
-    table
 }
 
 /// Bytes of the moments that one task holds in the first pass: two triangles while a shard is merged into its block.

@@ -1,14 +1,16 @@
-//! `isoscope plugin`.
+//! `isoscope plugin list` of this machine: the built-in plugins and those of a directory.
 
-use crate::args::{PlanFormat, PluginArgs, PluginCommand};
+use super::args::ListArgs;
+use super::{print, short};
 use crate::failure::Failure;
-use comfy_table::{Table, presets};
+use crate::output;
+use crate::settings::Settings;
+use comfy_table::Table;
 use isoscope_worker::PluginSet;
 use serde::Serialize;
-use std::io::Write as _;
 use std::path::Path;
 
-/// One line of `plugin list`.
+/// One line of the list.
 #[derive(Debug, Serialize)]
 struct Listed {
     id: String,
@@ -19,19 +21,15 @@ struct Listed {
     status: String,
 }
 
-/// Runs a `plugin` command.
-pub(crate) fn run(args: &PluginArgs) -> anyhow::Result<()> {
-    let PluginCommand::List { dir, output } = &args.command;
+/// Lists what a worker on this machine would offer.
+pub(super) fn run(args: &ListArgs, settings: &Settings) -> anyhow::Result<()> {
     let mut listed = offered(&PluginSet::built_in()?);
-    if let Some(directory) = dir {
+    let configured = &settings.worker.plugin_directory;
+    let directory = args.dir.as_ref().or_else(|| (!configured.as_os_str().is_empty()).then_some(configured));
+    if let Some(directory) = directory {
         listed.extend(of_directory(directory)?);
     }
-    let mut out = std::io::stdout().lock();
-    match output {
-        PlanFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&listed)?)?,
-        PlanFormat::Table => writeln!(out, "{}", table(&listed))?,
-    }
-    Ok(())
+    print(&listed, args.output, table)
 }
 
 fn offered(set: &PluginSet) -> Vec<Listed> {
@@ -69,13 +67,10 @@ fn of_directory(directory: &Path) -> anyhow::Result<Vec<Listed>> {
 }
 
 fn table(listed: &[Listed]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["plugin", "version", "source", "digest", "ops", "status"]);
+    let mut table = output::sheet(&["plugin", "version", "source", "digest", "ops", "status"]);
     for plugin in listed {
-        // Enough of a digest to tell files apart.
-        let digest: String = plugin.digest.chars().take("sha256:".len() + 12).collect();
         let ops = plugin.ops.join("\n");
+        let digest = short(&plugin.digest);
         table.add_row([&plugin.id, &plugin.version, &plugin.source, &digest, &ops, &plugin.status]);
     }
     table

@@ -8,7 +8,7 @@ use serde_json::Value;
 pub struct PluginFacts {
     /// What the plugin says of itself.
     pub manifest: Manifest,
-    /// `sha256:` of the binary, or `built-in:` and the version.
+    /// `sha256:` of the binary, or `built-in:ID@VERSION`.
     pub digest: String,
     /// Where it came from: `built-in` or a file name.
     pub source: String,

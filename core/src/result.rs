@@ -163,7 +163,7 @@ pub struct Key {
     pub params: String,
     /// Plugin id and version.
     pub plugin: String,
-    /// Digest of the plugin's binary, or `built-in:` and its version.
+    /// Digest of the plugin's binary, or `built-in:ID@VERSION`.
     pub plugin_digest: String,
     /// Width of the representation before enhancement.
     pub d: u32,

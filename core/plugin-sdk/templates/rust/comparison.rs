@@ -20,9 +20,9 @@ impl Sums {
         let (n, total) = (other.n as f64, (self.n + other.n) as f64);
         let weight = self.n as f64 * n / total;
         let delta = [other.mean[0] - self.mean[0], other.mean[1] - self.mean[1]];
-        for view in 0..2 {
-            self.squares[view] += other.squares[view] + delta[view] * delta[view] * weight;
-            self.mean[view] += delta[view] * n / total;
+        for (view, delta) in delta.iter().enumerate() {
+            self.squares[view] += other.squares[view] + delta * delta * weight;
+            self.mean[view] += delta * n / total;
         }
         self.product += other.product + delta[0] * delta[1] * weight;
         self.n += other.n;

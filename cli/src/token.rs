@@ -21,7 +21,7 @@ impl TokenError {
 /// Reads the token of a file, without the white space around it.
 ///
 /// # Errors
-/// When the file cannot be read, may be read by others, or holds no token.
+/// When the file cannot be read, is open to everybody, or holds no token.
 pub(crate) fn read(path: &Path) -> Result<String, TokenError> {
     let named = |reason: String| TokenError(format!("{}: {reason}", path.display()));
     let metadata = std::fs::metadata(path).map_err(|e| named(e.to_string()))?;
@@ -42,12 +42,13 @@ pub(crate) fn read(path: &Path) -> Result<String, TokenError> {
     Ok(token.to_owned())
 }
 
-/// The permissions, when anybody but the owner has one.
+/// The permissions, when everybody has one or the group may write. A group may read: that is how Kubernetes hands a secret to a
+/// program that is not root.
 #[cfg(unix)]
 fn open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = metadata.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then_some(mode)
+    (mode & 0o027 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
@@ -71,12 +72,14 @@ mod tests {
 
     #[test]
     fn a_token_is_read_without_the_white_space_around_it() {
-        assert_eq!(reading("  0123456789abcdef\n", 0o600).unwrap(), "0123456789abcdef");
+        for mode in [0o600, 0o400, 0o440] {
+            assert_eq!(reading("  0123456789abcdef\n", mode).unwrap(), "0123456789abcdef");
+        }
     }
 
     #[test]
     fn a_file_that_others_may_read_is_refused_with_what_to_do() {
-        for mode in [0o640, 0o604, 0o620] {
+        for mode in [0o644, 0o604, 0o660] {
             assert!(reading("0123456789abcdef", mode).unwrap_err().contains("chmod 600"));
         }
     }

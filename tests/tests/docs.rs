@@ -47,7 +47,14 @@ fn documents() -> Vec<PathBuf> {
             }
         }
     }
-    let names = ["README.md", "CONTRIBUTING.md", "demo/README.md", "bench/README.md"];
+    let names = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "demo/README.md",
+        "bench/README.md",
+        "deploy/README.md",
+        "deploy/slurm/README.md",
+    ];
     found.extend(names.iter().map(|name| root().join(name)).filter(|path| path.is_file()));
     found.sort();
     found

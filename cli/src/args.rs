@@ -4,6 +4,7 @@
 use crate::connect::ConnectArgs;
 use crate::coordinator::CoordinatorArgs;
 use crate::job::args::JobArgs;
+use crate::metrics::args::MetricsArgs;
 use crate::plugin::args::PluginArgs;
 use crate::worker::WorkerArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -34,8 +35,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Check a study and show how it would run, without running it.
     Plan(PlanArgs),
-    /// Measure a precomputed matrix (.npy, rows are observations).
+    /// Measure a precomputed matrix (.npy, rows are observations), or compare two.
     Measure(MeasureArgs),
+    /// Map the rows of a matrix by an enhancement that a study fitted (out/STUDY/transforms/).
+    Apply(ApplyArgs),
     /// Submit jobs to a coordinator, follow them and fetch their results.
     Job(JobArgs),
     /// List the workers of a coordinator.
@@ -44,6 +47,8 @@ pub(crate) enum Command {
     Coordinator(CoordinatorArgs),
     /// Work for a coordinator.
     Worker(WorkerArgs),
+    /// Look up metrics, comparisons, probes, evaluations and enhancements: what they compute, cost and need.
+    Metrics(MetricsArgs),
     /// Look at plugins.
     Plugin(PluginArgs),
     /// Check that this machine can run studies.
@@ -57,6 +62,8 @@ impl Command {
             Self::Run(args) => args.plugins.plugins.as_ref(),
             Self::Plan(args) => args.plugins.plugins.as_ref(),
             Self::Measure(args) => args.plugins.plugins.as_ref(),
+            Self::Apply(args) => args.plugins.plugins.as_ref(),
+            Self::Metrics(args) => args.plugins(),
             Self::Worker(args) => args.plugins.plugins.as_ref(),
             _ => None,
         }
@@ -74,7 +81,7 @@ pub(crate) struct PluginDirArgs {
 /// A study and what to change in it.
 #[derive(Debug, Args)]
 pub(crate) struct StudyArgs {
-    /// Study file: TOML, YAML or JSON.
+    /// Study file: TOML, YAML or JSON; or a study that comes with the program, e.g. paper:rajaee2021.
     #[arg(value_name = "STUDY")]
     pub(crate) study: PathBuf,
     /// Take this directory for a model of the study; repeat for several.
@@ -103,6 +110,9 @@ pub(crate) struct RunArgs {
     /// Directory for the result files; by default out/ and the study's name.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Show standard errors in tables.
+    #[arg(long)]
+    pub(crate) errors: bool,
     /// What to print.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
@@ -125,12 +135,25 @@ pub(crate) struct PlanArgs {
 /// Arguments of `measure`.
 #[derive(Debug, Args)]
 pub(crate) struct MeasureArgs {
-    /// The matrix.
-    #[arg(value_name = "X.npy")]
-    pub(crate) matrix: PathBuf,
-    /// Id of a value, an op or a family; `all` for everything. Repeat for several.
+    /// The matrix; a second one of as many rows makes it a comparison of the two.
+    #[arg(value_name = "X.npy", required = true, num_args = 1..=2)]
+    pub(crate) matrices: Vec<PathBuf>,
+    /// Id of a value, an op or a family, of metrics, evaluations and probes, or of comparisons for two matrices; `all` for every
+    /// metric, or comparison, that the matrix and its columns suffice for. Repeat for several.
     #[arg(long = "metric", value_name = "ID", default_value = "all")]
     pub(crate) metrics: Vec<String>,
+    /// Classes of the rows: a vector (.npy) or a text file with one value a line. The same as --column label=FILE.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<String>,
+    /// Groups of the rows, such as their words. The same as --column word=FILE.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) groups: Option<String>,
+    /// Any column of the rows, e.g. sentence, gold, head, split (train or test), or a name that a parameter names. Repeat for several.
+    #[arg(long = "column", value_name = "NAME=FILE")]
+    pub(crate) columns: Vec<String>,
+    /// A parameter of what is measured, e.g. k=20. Repeat for several; each op takes those that it knows.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
     /// Enhance first, e.g. zero_mean or 'abtt:{"components":3}'. Repeat for a chain.
     #[arg(long = "enhance", value_name = "ID[:JSON]")]
     pub(crate) enhancements: Vec<String>,
@@ -142,6 +165,25 @@ pub(crate) struct MeasureArgs {
     /// What to print.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// File of the fitted enhancement.
+    #[arg(value_name = "ARTEFACT")]
+    pub(crate) artefact: PathBuf,
+    /// The matrix: .npy of 32- or 64-bit floats, with the columns that the enhancement was fitted on.
+    #[arg(value_name = "X.npy")]
+    pub(crate) matrix: PathBuf,
+    /// File to write; by default X.applied.npy.
+    #[arg(short, long, value_name = "Y.npy")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write 64-bit floats whatever the matrix holds.
+    #[arg(long)]
+    pub(crate) f64: bool,
+    #[command(flatten)]
+    pub(crate) plugins: PluginDirArgs,
 }
 
 /// Arguments of `fleet`.
@@ -165,6 +207,10 @@ pub(crate) enum Format {
     Csv,
     /// A Parquet file: its path where files are written, its bytes otherwise.
     Parquet,
+    /// The tables in Markdown.
+    Markdown,
+    /// The tables in LaTeX, for the package booktabs.
+    Latex,
 }
 
 /// Form of what is printed of plans, jobs, workers and plugins.

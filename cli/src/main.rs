@@ -1,6 +1,7 @@
 //! `isoscope`: measures the geometry of the embedding space of encoder models.
 #![forbid(unsafe_code)]
 
+mod apply;
 mod args;
 mod client;
 mod connect;
@@ -11,10 +12,12 @@ mod fleet;
 mod job;
 mod local;
 mod measure;
+mod metrics;
 mod output;
 mod overrides;
 mod plan;
 mod plugin;
+mod presets;
 mod progress;
 mod results;
 mod run;
@@ -73,6 +76,8 @@ async fn dispatch(command: &Command, settings: &Settings, scratch: &Scratch) -> 
         Command::Job(args) => interruptible(job::run(args, settings)).await,
         Command::Fleet(args) => interruptible(fleet::run(args, settings)).await,
         Command::Plugin(args) => interruptible(plugin::run(args, settings)).await,
+        Command::Apply(args) => apply::run(args, settings),
+        Command::Metrics(args) => metrics::run(args, settings),
         Command::Doctor => doctor::run(settings),
         // These two catch signals themselves.
         Command::Coordinator(args) => coordinator::run(args, &settings.coordinator).await,

@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 
 /// Applies `--model`, `--data` and `--set`, in this order.
 pub(crate) fn apply(study: &mut Value, args: &StudyArgs) -> Result<(), Failure> {
+    // A study that names no encoder takes all that are given.
+    let open = list(study, "model").is_none_or(|models| models.is_empty());
     for assignment in &args.models {
         let (name, directory) = split(assignment, "--model", "NAME=DIR")?;
-        set_model(study, name, directory)?;
+        if open { add_model(study, name, directory)? } else { set_model(study, name, directory)? }
     }
     if let Some(file) = &args.data {
         set_data(study, file)?;
@@ -29,6 +31,16 @@ fn split<'a>(assignment: &'a str, flag: &str, form: &str) -> Result<(&'a str, &'
 
 fn list<'a>(study: &'a mut Value, key: &str) -> Option<&'a mut Vec<Value>> {
     study.get_mut(key).and_then(Value::as_array_mut)
+}
+
+fn add_model(study: &mut Value, name: &str, directory: &str) -> Result<(), Failure> {
+    let mut models = list(study, "model").map(std::mem::take).unwrap_or_default();
+    if models.iter().any(|m| m.get("name").and_then(Value::as_str) == Some(name)) {
+        return Err(Failure::field("--model", format!("`{name}` is given twice")));
+    }
+    models.push(json!({"name": name, "source": directory}));
+    study["model"] = Value::Array(models);
+    Ok(())
 }
 
 fn set_model(study: &mut Value, name: &str, directory: &str) -> Result<(), Failure> {

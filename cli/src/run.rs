@@ -3,9 +3,10 @@
 use crate::args::RunArgs;
 use crate::client::{Client, Place, Submission};
 use crate::progress::Progress;
+use crate::results::{self, Printed};
 use crate::scratch::Scratch;
 use crate::settings::Settings;
-use crate::{results, study_file};
+use crate::study_file;
 use std::path::{Path, PathBuf};
 
 /// Runs a study, here or on the workers of a coordinator; writes its files and prints its rows.
@@ -26,5 +27,6 @@ async fn finish(
 ) -> anyhow::Result<()> {
     let job = client.run(submission, &Progress::start()).await?;
     results::save(client, &job, directory).await?;
-    results::print(client, &job, args.output, Some(directory)).await
+    let printed = Printed { format: args.output, errors: args.errors, saved: Some(directory) };
+    results::print(client, &job, printed).await
 }

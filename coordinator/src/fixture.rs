@@ -53,8 +53,14 @@ pub(crate) fn facts(rows: u64) -> Facts {
         sides: 1,
         width: None,
         gold: false,
+        train_rows: 0,
+        columns: Vec::new(),
+        word_columns: Vec::new(),
         digest: sha256(b"dataset"),
         index: RowIndex::default(),
+        train_index: RowIndex::default(),
+        attached: Vec::new(),
+        frequency_digest: None,
     };
     Facts {
         models: vec![model("pre"), model("ft")],
@@ -104,8 +110,8 @@ pub(crate) fn answer(plan: &Plan, work: &Work, until: u32) -> Answer {
         }
         Work::Finish(f) => {
             let again = f.stage < until;
-            let report = report(plan, f.subject, f.stage, f.layer, again);
-            let name = format!("{} {} {}", f.subject, f.stage, f.layer);
+            let report = report(plan, f.subject, f.stage, f.slot, again);
+            let name = format!("{} {} {}", f.subject, f.stage, f.slot);
             Output::Layer {
                 report: put(encode("report", &report).unwrap()),
                 broadcast: put(format!("broadcast {name}").into_bytes()),
@@ -117,7 +123,7 @@ pub(crate) fn answer(plan: &Plan, work: &Work, until: u32) -> Answer {
     Answer { output, blobs }
 }
 
-fn report(plan: &Plan, subject: u32, stage: u32, layer: u32, again: bool) -> LayerReport {
+fn report(plan: &Plan, subject: u32, stage: u32, slot: u32, again: bool) -> LayerReport {
     let ending = (0..).zip(&plan.ops).filter(|(_, op)| op.pass.or(op.measured) == Some(stage));
     let ops = ending.map(|(i, op)| {
         let metric = op.selections.iter().find_map(|s| match s {
@@ -125,13 +131,15 @@ fn report(plan: &Plan, subject: u32, stage: u32, layer: u32, again: bool) -> Lay
             isoscope_core::catalogue::Selection::All => None,
         });
         let metric = metric.unwrap_or_else(|| op.op.id.clone());
-        let value = f64::from(subject * 100 + layer * 10 + i);
+        let value = f64::from(subject * 100 + slot * 10 + i);
         let row = Reported {
             metric: metric.clone(),
             part: String::new(),
             value: Some(value),
             status: "ok".to_owned(),
             std_err: None,
+            std_err_kind: String::new(),
+            replicates: Vec::new(),
             n: 5,
         };
         let curve = |metric: String, values: Vec<f64>, status: &str| ReportedSeries {
@@ -145,7 +153,7 @@ fn report(plan: &Plan, subject: u32, stage: u32, layer: u32, again: bool) -> Lay
             curve(format!("{metric}.curve"), vec![1.0, 0.5], "ok"),
             curve(format!("{metric}.missing"), vec![], "too few rows"),
         ];
-        OpReport { op: i, rows: vec![row], series }
+        OpReport { op: i, group: String::new(), rows: vec![row], series }
     });
-    LayerReport { subject, layer, ops: ops.collect(), again }
+    LayerReport { subject, slot, ops: ops.collect(), fits: Vec::new(), again }
 }

@@ -110,6 +110,8 @@ pub enum Needs {
     Rows,
     /// The moments, then the rows under the model made of them.
     MomentsThenRows,
+    /// A sample of the rows, all at once; the parameter `rows` bounds it.
+    Sample,
 }
 
 /// A part of the moments.

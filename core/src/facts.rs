@@ -1,7 +1,7 @@
 //! What a worker found out about the sources of a study before it can be planned.
 
 use crate::catalogue::PluginFacts;
-use crate::study::Format;
+use crate::study::{Format, Unit};
 use serde::{Deserialize, Serialize};
 
 /// Everything a plan needs to know about the world, surveyed by a worker.
@@ -39,18 +39,72 @@ pub struct ModelFacts {
 pub struct DatasetFacts {
     /// Format as given or as the file name says.
     pub format: Format,
-    /// Rows of the dataset: sentence pairs, lines, or rows of the matrix.
+    /// Rows of the dataset: sentence pairs, lines, sentences, or rows of the matrix; those of the training file come first.
     pub rows: u64,
+    /// Rows of the training file, which are rows `0..train_rows`; 0 when there is none. A column that splits one file
+    /// into parts leaves it at 0.
+    pub train_rows: u64,
     /// Texts in a row: 1, or 2 for sentence pairs. 0 for a matrix.
     pub sides: u32,
     /// Width of a precomputed matrix.
     pub width: Option<u32>,
     /// Whether each row has a gold score.
     pub gold: bool,
-    /// `sha256:` of the bytes of the file.
+    /// Names of the columns of the rows beyond those that every row of text has (row, sentence, token id, position), in
+    /// order of names; for a matrix all but the row.
+    pub columns: Vec<String>,
+    /// Those of `columns` that belong to words: rows that are sentences do not have them.
+    pub word_columns: Vec<String>,
+    /// `sha256:` of the bytes of the file; when more files than one are read, that of the list of their digests.
     pub digest: String,
-    /// Byte offset and line number of every `stride`-th row, so that a shard can be read without reading what precedes it.
+    /// Where every `stride`-th row of the file begins, so that a shard can be read without reading what precedes it.
     pub index: RowIndex,
+    /// The same for the training file; rows count from 0 in it.
+    pub train_index: RowIndex,
+    /// What is known of the attached files, in order of names.
+    pub attached: Vec<AttachedFacts>,
+    /// `sha256:` of the table of word frequencies.
+    pub frequency_digest: Option<String>,
+}
+
+impl DatasetFacts {
+    /// Tells whether the rows have a column, when a row is one `unit`. Matrices have no units.
+    #[must_use]
+    pub fn has(&self, column: &str, unit: Unit) -> bool {
+        let listed = |names: &[String]| names.iter().any(|name| name == column);
+        if column == "row" || self.format == Format::Npy {
+            return column == "row" || listed(&self.columns);
+        }
+        match column {
+            "sentence" => true,
+            "token_id" => unit == Unit::Token,
+            "position" => unit != Unit::Sentence,
+            _ => listed(&self.columns) && !(unit == Unit::Sentence && listed(&self.word_columns)),
+        }
+    }
+}
+
+/// What is known of an attached file: a column that lies in a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedFacts {
+    /// Name of the column.
+    pub name: String,
+    /// Type of its values.
+    pub values: ColumnType,
+    /// Where every `stride`-th line begins; empty for a NumPy vector.
+    pub index: RowIndex,
+}
+
+/// Type of the values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// Whole numbers.
+    I64,
+    /// Floats.
+    F64,
+    /// Strings.
+    Text,
 }
 
 /// Sparse index from row to place in the file.

@@ -7,9 +7,13 @@
 //! Matrices are row-major and rows are observations everywhere.
 #![forbid(unsafe_code)]
 
+pub mod artefact;
 pub mod catalogue;
+pub mod difference;
 pub mod digest;
 pub mod facts;
+mod holm;
+pub mod jackknife;
 pub mod linalg;
 pub mod moments;
 pub mod plan;

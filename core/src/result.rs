@@ -1,5 +1,6 @@
 //! Measurements: what a study yields, one row a number.
 
+use crate::state::Fit;
 use serde::{Deserialize, Serialize};
 
 /// Status of a row that has a value.
@@ -21,6 +22,10 @@ pub struct Reported {
     pub status: String,
     /// Standard error where one was estimated.
     pub std_err: Option<f64>,
+    /// How the error was estimated, e.g. `jackknife(16)`; empty where none was.
+    pub std_err_kind: String,
+    /// Values with one block of the rows left out, in order of the blocks, where the error is that of a jackknife.
+    pub replicates: Vec<f64>,
     /// Observations behind the value.
     pub n: u64,
 }
@@ -45,6 +50,8 @@ pub struct ReportedSeries {
 pub struct OpReport {
     /// Index of the op in the plan.
     pub op: u32,
+    /// Key of the group of rows; empty for all rows.
+    pub group: String,
     /// Its numbers.
     pub rows: Vec<Reported>,
     /// Its vectors.
@@ -56,12 +63,25 @@ pub struct OpReport {
 pub struct LayerReport {
     /// Index of the subject in the plan.
     pub subject: u32,
-    /// Layer; 0 is the embedding output.
-    pub layer: u32,
+    /// Slot of the layer among the subject's layers.
+    pub slot: u32,
     /// Reports of the ops that ended here.
     pub ops: Vec<OpReport>,
+    /// Steps between spaces that became known here, when the study saves them.
+    pub fits: Vec<LayerFit>,
     /// Whether some op wants another pass over the rows.
     pub again: bool,
+}
+
+/// One step between two spaces as it is on one layer: what its enhancement learnt from the rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerFit {
+    /// Node of the plan's tree of spaces that the step leads to.
+    pub node: u32,
+    /// Width of the rows that it maps.
+    pub input: u32,
+    /// Its model, empty when it has nothing to fit; or why it could not be fitted.
+    pub fit: Fit,
 }
 
 /// Counts that concern a subject's text rather than its geometry.
@@ -110,6 +130,8 @@ pub struct Measurement {
     pub status: String,
     /// Standard error where one was estimated.
     pub std_err: Option<f64>,
+    /// How the error was estimated, e.g. `jackknife(16)`; empty where none was.
+    pub std_err_kind: String,
     /// Observations behind the value.
     pub n: u64,
 }
@@ -132,6 +154,55 @@ pub struct CurvePoint {
     pub n: u64,
 }
 
+/// One row of `differences.parquet`: what an encoder, or an enhancement, changes in a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What the value belongs to that the baseline's is taken from.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Key inside an object-valued metric; empty for a scalar.
+    pub part: String,
+    /// What the two values differ in.
+    pub kind: DifferenceKind,
+    /// Name of the encoder, or of the space, whose value is taken away.
+    pub baseline: String,
+    /// Value minus value of the baseline; null when one of them is.
+    pub difference: Option<f64>,
+    /// Standard error of the difference, by a jackknife of both values over the same blocks.
+    pub std_err: Option<f64>,
+    /// Difference over its standard error.
+    pub z: Option<f64>,
+    /// Two-sided p of `z` under the normal distribution.
+    pub p: Option<f64>,
+    /// `p` after Holm's correction over the differences of this kind of the same metric id in the study.
+    pub p_holm: Option<f64>,
+    /// Blocks of the jackknife; 0 when there was none.
+    pub blocks: u32,
+    /// [`OK`], or the reason why there is no p.
+    pub status: String,
+}
+
+/// What the two values of a difference differ in; all else is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DifferenceKind {
+    /// The encoder.
+    Model,
+    /// The space: an enhanced one against `raw`.
+    Space,
+}
+
+impl DifferenceKind {
+    /// Its name in the column `kind`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Space => "space",
+        }
+    }
+}
+
 /// The columns that identify a result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
@@ -143,6 +214,14 @@ pub struct Key {
     pub dataset: String,
     /// Layer; 0 is the embedding output.
     pub layer: u32,
+    /// Name of the encoder, or matrix, that it is compared with; empty for one cloud.
+    pub other: String,
+    /// Layer of that encoder; the same as `layer` for one cloud.
+    pub other_layer: u32,
+    /// Column whose values part the rows into groups; empty for all rows.
+    pub by: String,
+    /// Key of the group; empty for all rows.
+    pub group: String,
     /// Name of the space; `raw` is the empty chain.
     pub space: String,
     /// Id of the metric.

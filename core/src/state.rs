@@ -1,15 +1,24 @@
 //! What travels between the passes: states going up the merge tree, models coming down.
 
+use crate::plan::Delays;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
 /// Owner of a state inside one layer of one subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Owner {
-    /// The moments of a node of the plan's space tree.
+    /// The moments of a node of the plan's space tree, over the rows that are measured.
     Moments(u32),
+    /// The moments of a node over the rows that enhancements are fitted on, where those are others.
+    Fitting(u32),
+    /// The moments of a node, group by group: index of the grouping among those of the node.
+    Groups(u32, u32),
     /// An op of the plan.
     Op(u32),
+    /// The fit of the enhancement that leads to a node, on rows.
+    Fit(u32),
+    /// A sample of the plan.
+    Sample(u32),
 }
 
 /// States of one layer of one subject over some shards.
@@ -26,6 +35,10 @@ pub struct Broadcast {
     pub fits: BTreeMap<u32, Fit>,
     /// Passes over the rows that ops have asked for.
     pub runs: Vec<Run>,
+    /// Fits of enhancements that asked for a further pass: the model it begins with, by node.
+    pub fitting: BTreeMap<u32, Blob>,
+    /// Passes beyond the first that those fits have asked for.
+    pub delays: Delays,
 }
 
 /// Result of fitting an enhancement.
@@ -63,6 +76,8 @@ pub struct Run {
 pub struct Carry {
     /// Encoded moments by node of the space tree.
     pub moments: BTreeMap<u32, Blob>,
+    /// Those of the rows that enhancements are fitted on, where they are others.
+    pub fitting: BTreeMap<u32, Blob>,
 }
 
 /// Bytes, encoded as one run rather than number by number.

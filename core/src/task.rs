@@ -69,8 +69,8 @@ pub struct Finish {
     pub subject: u32,
     /// Stage, from 1.
     pub stage: u32,
-    /// Layer.
-    pub layer: u32,
+    /// Slot of the layer among the subject's layers.
+    pub slot: u32,
     /// [`crate::state::LayerState`] of each group in order.
     pub groups: Vec<BlobRef>,
     /// [`crate::state::Broadcast`] of the stage; none in stage 1.

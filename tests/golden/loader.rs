@@ -117,7 +117,11 @@ pub(crate) fn compare_family(
     let (mut compared, mut failures) = (0, Vec::new());
     for input in INPUTS {
         let found = run(&matrix(input));
-        for (id, golden) in values(input).iter().filter(|(id, _)| id.starts_with(prefix)) {
+        // Some values say of themselves that they depend on what LAPACK happens to return.
+        let testable =
+            |golden: &Value| golden["note"].as_str().is_none_or(|note| !note.contains("do not test"));
+        let of_family = |(id, golden): &(&String, &Value)| id.starts_with(prefix) && testable(golden);
+        for (id, golden) in values(input).iter().filter(of_family) {
             compared += 1;
             let exact = compare(id, golden, &found, 0.0);
             let exception = exceptions.iter().find(|e| e.input == input && e.id == id);

@@ -5,7 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Every bundled family.
-pub const FAMILIES: [&str; 6] = ["moments", "spectrum", "angular", "partition", "enhance", "sts"];
+pub const FAMILIES: [&str; 13] = [
+    "moments",
+    "spectrum",
+    "angular",
+    "partition",
+    "enhance",
+    "sts",
+    "pairs",
+    "neighbour",
+    "cluster",
+    "grouped",
+    "compare",
+    "probe",
+    "topology",
+];
 
 /// Builds the families as plugin files and returns their paths.
 ///

@@ -13,7 +13,8 @@ const ROWS: usize = 4096;
 /// Its dimensions.
 const COLUMNS: usize = 24;
 /// The result files.
-pub const FILES: [&str; 3] = ["measurements.parquet", "curves.parquet", "manifest.json"];
+pub const FILES: [&str; 4] =
+    ["measurements.parquet", "curves.parquet", "differences.parquet", "manifest.json"];
 
 /// Raw and one enhancement, ops on moments and on rows, 32 tasks a pass, and the gate.
 const STUDY: &str = r#"

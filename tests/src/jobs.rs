@@ -46,7 +46,7 @@ pub struct Reports {
     pub series: Vec<(u32, ReportedSeries)>,
 }
 
-/// Surveys, plans and runs a study; returns the plan and the reports of each subject and layer.
+/// Surveys, plans and runs a study; returns the plan and the reports of each subject and slot of its layers.
 ///
 /// # Panics
 /// When anything fails: this is for tests.
@@ -130,12 +130,13 @@ impl<'a> Job<'a> {
                 })
                 .collect();
             let (mut next, mut kept, mut more) = (Vec::new(), Vec::new(), false);
-            for (i, &layer) in planned.layers.iter().enumerate() {
+            for slot in 0..planned.layers.len() as u32 {
+                let i = slot as usize;
                 let finish = Finish {
                     plan: blob.clone(),
                     subject,
                     stage,
-                    layer,
+                    slot,
                     groups: nodes.iter().map(|node| node[i].clone()).collect(),
                     broadcast: broadcasts.get(i).cloned(),
                     carry: carries.get(i).cloned(),
@@ -144,7 +145,7 @@ impl<'a> Job<'a> {
                 else {
                     panic!("the end of a stage yields a layer")
                 };
-                self.collect(plan, &report, reports.entry((subject, layer)).or_default());
+                self.collect(plan, &report, reports.entry((subject, slot)).or_default());
                 next.push(broadcast);
                 kept.push(carry);
                 more |= again;

@@ -3,9 +3,10 @@
 use isoscope_core::catalogue::{OpManifest, Part};
 use isoscope_core::moments::Moments;
 use isoscope_core::plan::OpRef;
+use isoscope_core::study::Unit;
 use isoscope_plugin_host::{Collected, Op, OpInput};
+use isoscope_plugin_services::LentMoments;
 use isoscope_worker::PluginSet;
-use isoscope_worker::moments_view::LentMoments;
 use isoscope_worker::rows::{self, Columns};
 use ndarray::{Array2, Axis, Slice};
 
@@ -27,9 +28,13 @@ impl Cloud {
     }
 
     /// Averages the rows of each sentence.
+    ///
+    /// # Panics
+    /// Never.
     #[must_use]
     pub fn pooled(&self) -> Self {
-        let (rows, columns) = rows::pool(self.rows.view(), &self.columns);
+        let pooled = rows::pool(Unit::Sentence, self.rows.view(), &self.columns);
+        let (rows, columns) = pooled.expect("sentences are pooled");
         Self { rows, columns }
     }
 

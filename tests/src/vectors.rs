@@ -1,6 +1,9 @@
 //! Lists of labels and scores, stored as one-dimensional NumPy arrays beside the golden values.
 
 use crate::golden;
+use isoscope_worker::dataset::npy::read_matrix;
+use ndarray::Array2;
+use std::path::Path;
 
 /// Bytes before the length of the header: the magic word and the version.
 const MAGIC: usize = 8;
@@ -21,6 +24,40 @@ pub fn labels(name: &str) -> Vec<i64> {
 #[must_use]
 pub fn scores(name: &str) -> Vec<f64> {
     elements(name, "<f4").into_iter().map(|bytes| f64::from(f32::from_le_bytes(bytes))).collect()
+}
+
+/// Reads a table of 32-bit whole numbers, row after row.
+///
+/// # Panics
+/// When the file is not in the tree or holds something else.
+#[must_use]
+pub fn pairs(name: &str) -> Vec<i64> {
+    labels(name)
+}
+
+/// Reads a matrix, n×d.
+///
+/// # Panics
+/// When the file is not in the tree or holds something else.
+#[must_use]
+pub fn matrix(name: &str) -> Array2<f64> {
+    read_matrix(golden::folder().join(format!("{name}.npy"))).expect("the matrix is in the tree")
+}
+
+/// Writes a matrix, n×d, as 64-bit floats.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write(path: &Path, rows: &Array2<f64>) {
+    let (n, d) = rows.dim();
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({n}, {d}), }}");
+    // The header ends in a line feed and fills a multiple of 64 bytes, the preamble included.
+    let header = format!("{header:<width$}\n", width = (header.len() + 11).next_multiple_of(64) - 11);
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
+    std::fs::write(path, bytes).expect("the matrix can be written");
 }
 
 /// Reads the four bytes of each element of an array of version 1.0.

@@ -117,7 +117,7 @@ fn two_runs_give_identical_files_whatever_the_number_of_slots() {
         let output = isoscope(place.path(), &["--slots", slots, "run", "study.toml", "--out", out]);
         assert!(output.status.success(), "{}", stderr(&output));
     }
-    for file in ["measurements.parquet", "curves.parquet", "manifest.json"] {
+    for file in ["measurements.parquet", "curves.parquet", "differences.parquet", "manifest.json"] {
         let read = |out: &str| fs::read(place.path().join(out).join(file)).unwrap();
         assert_eq!(read("first"), read("second"), "{file} differs");
     }

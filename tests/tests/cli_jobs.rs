@@ -184,7 +184,7 @@ fn remote_results_have_every_form_and_are_the_files_of_a_local_run() {
     let results = place.json(&["job", "results", &job, "--out", "fetched"]);
     let local = place.json(&["run", "study.toml", "--coordinator", "", "--out", "local"]);
     assert_eq!((&results, &remote), (&local, &local));
-    for file in ["measurements.parquet", "curves.parquet", "manifest.json"] {
+    for file in ["measurements.parquet", "curves.parquet", "differences.parquet", "manifest.json"] {
         let read = |out: &str| fs::read(place.path(out).join(file)).unwrap();
         assert!(read("remote") == read("local") && read("fetched") == read("local"), "{file} differs");
     }

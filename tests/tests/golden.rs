@@ -1,13 +1,13 @@
 //! Every golden value of the bundled families, through the worker's own tasks: by the built-in table, and by plugin files.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use isoscope_core::result::OK;
 use isoscope_core::study::Study;
 use isoscope_tests::dylibs;
 use isoscope_tests::golden::{self, Golden};
-use isoscope_tests::jobs::{self, Reports};
+use isoscope_tests::jobs;
+use isoscope_tests::values::values;
 use isoscope_worker::PluginSet;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const FAMILIES: [&str; 4] = ["moments", "spectrum", "angular", "partition"];
@@ -65,27 +65,6 @@ fn study(input: &str, enhancement: Option<Value>) -> Study {
         value["enhancement"] = json!([enhancement]);
     }
     Study::from_value(value).unwrap()
-}
-
-/// Values by metric id, shaped as golden values are.
-fn values(reports: &Reports) -> BTreeMap<String, Value> {
-    let mut found: BTreeMap<String, Value> = BTreeMap::new();
-    let mut place = |metric: &str, part: &str, value: Value| {
-        if part.is_empty() {
-            found.insert(metric.to_owned(), value);
-        } else {
-            let entry = found.entry(metric.to_owned()).or_insert_with(|| Value::Object(Map::new()));
-            entry[part] = value;
-        }
-    };
-    for (_, row) in &reports.rows {
-        place(&row.metric, &row.part, row.value.map_or_else(|| json!(row.status), |v| json!(v)));
-    }
-    for (_, series) in &reports.series {
-        let value = if series.status == OK { json!(series.values) } else { json!(series.status) };
-        place(&series.metric, &series.part, value);
-    }
-    found
 }
 
 fn measure(input: &str, enhancement: Option<Value>, plugins: &PluginSet) -> BTreeMap<String, Value> {

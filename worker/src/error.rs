@@ -55,6 +55,19 @@ pub enum WorkerError {
         /// The first few, for a person.
         rows: String,
     },
+    /// A column parts the rows into more groups than memory is set aside for.
+    #[error(
+        "column `{column}` parts the rows into more than {most} groups, the most for {width} dimensions; group by a column of fewer \
+         values, or use the metrics of the family `grouped`"
+    )]
+    TooManyGroups {
+        /// Column of the keys.
+        column: String,
+        /// Most groups.
+        most: usize,
+        /// Width of a row.
+        width: usize,
+    },
     /// A plugin file cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -135,6 +148,7 @@ impl WorkerError {
             Self::Dataset { .. }
             | Self::LongText { .. }
             | Self::NonFinite { .. }
+            | Self::TooManyGroups { .. }
             | Self::Encoder { .. }
             | Self::Op(OpError::Invalid { .. }) => Failure::Input,
             Self::Op(OpError::Resource { .. }) => Failure::OutOfMemory,
@@ -152,6 +166,7 @@ impl WorkerError {
             Self::Dataset { field, .. } | Self::Encoder { field, .. } => field,
             Self::NonFinite { .. } => "nonfinite",
             Self::LongText { .. } => "representation.on_long_text",
+            Self::TooManyGroups { .. } => "metric.by",
             _ => "",
         }
     }

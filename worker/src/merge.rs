@@ -3,7 +3,7 @@
 use crate::blobs;
 use crate::error::WorkerError;
 use crate::pass::fold;
-use crate::stage::NodeState;
+use crate::stage::{LayerStage, NodeState};
 use crate::tasks::{Context, Planned};
 use isoscope_core::task::{BlobRef, Merge, Output};
 
@@ -16,7 +16,7 @@ pub fn run(context: &Context<'_>, merge: &Merge) -> Result<Output, WorkerError> 
     let stages = planned.layer_stages(context, merge.stage, &merge.broadcasts)?;
     let mut layers = Vec::new();
     for (stage, children) in stages.iter().zip(&merge.layers) {
-        let state = fold(stage, fetch(context, children)?)?;
+        let state = fold(stage, fetch(context, stage, children)?)?;
         layers.push(blobs::put(context.blobs, "layer state", &state.to_layer_state()?)?);
         context.check_revoked()?;
     }
@@ -27,8 +27,11 @@ pub fn run(context: &Context<'_>, merge: &Merge) -> Result<Output, WorkerError> 
 ///
 /// # Errors
 /// When one cannot be had or read.
-pub fn fetch(context: &Context<'_>, nodes: &[BlobRef]) -> Result<Vec<NodeState>, WorkerError> {
-    let states =
-        nodes.iter().map(|blob| NodeState::from_layer_state(blobs::get(context.blobs, "layer state", blob)?));
-    states.collect()
+pub fn fetch(
+    context: &Context<'_>,
+    stage: &LayerStage,
+    nodes: &[BlobRef],
+) -> Result<Vec<NodeState>, WorkerError> {
+    let read = |blob| NodeState::from_layer_state(stage, blobs::get(context.blobs, "layer state", blob)?);
+    nodes.iter().map(read).collect()
 }

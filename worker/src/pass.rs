@@ -109,40 +109,69 @@ struct Absorber<'a> {
 }
 
 impl RowSink for Absorber<'_> {
+    fn wants(&self, layer: usize) -> bool {
+        self.runs.get(layer).is_some_and(ShardRun::is_active)
+    }
+
     fn rows(
         &mut self,
         layer: usize,
         rows: ArrayView2<'_, f32>,
         columns: &Columns,
     ) -> Result<(), WorkerError> {
-        let wide = rows.mapv(f64::from);
-        if self.sources.plan.study.representation.unit == Unit::Sentence {
-            let (pooled, columns) = rows::pool(wide.view(), columns);
-            return self.absorb(layer, pooled.view(), &columns);
+        if !self.wants(layer) {
+            return Ok(());
         }
-        self.absorb(layer, wide.view(), columns)
+        let wide = rows.mapv(f64::from);
+        match rows::pool(self.unit(), wide.view(), columns) {
+            Some((pooled, columns)) => self.absorb(layer, &[pooled.view()], &columns),
+            None => self.absorb(layer, &[wide.view()], columns),
+        }
     }
 
     fn wide_rows(&mut self, rows: ArrayView2<'_, f64>, columns: &Columns) -> Result<(), WorkerError> {
-        self.absorb(0, rows, columns)
+        self.absorb(0, &[rows], columns)
+    }
+
+    fn pair(
+        &mut self,
+        slot: usize,
+        left: ArrayView2<'_, f64>,
+        right: ArrayView2<'_, f64>,
+        columns: &Columns,
+    ) -> Result<(), WorkerError> {
+        let unit = if self.sources.subject.model.is_some() { self.unit() } else { Unit::Token };
+        match (rows::pool(unit, left, columns), rows::pool(unit, right, columns)) {
+            (Some((left, columns)), Some((right, _))) => {
+                self.absorb(slot, &[left.view(), right.view()], &columns)
+            }
+            _ => self.absorb(slot, &[left, right], columns),
+        }
     }
 }
 
 impl Absorber<'_> {
+    fn unit(&self) -> Unit {
+        self.sources.plan.study.representation.unit
+    }
+
+    /// Hands on the rows of one cloud, or of two that are aligned, that are finite.
     fn absorb(
         &mut self,
         layer: usize,
-        rows: ArrayView2<'_, f64>,
+        views: &[ArrayView2<'_, f64>],
         columns: &Columns,
     ) -> Result<(), WorkerError> {
         let run = self
             .runs
             .get_mut(layer)
             .ok_or_else(|| WorkerError::task("rows of a layer that is not planned"))?;
-        let bad = rows::nonfinite(rows);
+        let mut bad: Vec<usize> = views.iter().flat_map(|view| rows::nonfinite(*view)).collect();
         if bad.is_empty() {
-            return run.absorb(rows, columns);
+            return run.absorb(views, columns);
         }
+        bad.sort_unstable();
+        bad.dedup();
         let (plan, subject) = (self.sources.plan, self.sources.subject);
         if plan.study.nonfinite == NonFinite::Error {
             let dataset = subject.dataset.name.clone();
@@ -154,10 +183,11 @@ impl Absorber<'_> {
                 rows: name_rows(&bad, columns),
             });
         }
-        let kept: Vec<usize> = (0..rows.nrows()).filter(|i| bad.binary_search(i).is_err()).collect();
+        let kept: Vec<usize> = (0..columns.len()).filter(|i| bad.binary_search(i).is_err()).collect();
         self.dropped += bad.len() as u64;
-        let finite: Array2<f64> = rows.select(Axis(0), &kept);
-        run.absorb(finite.view(), &columns.select(&kept))
+        let finite: Vec<Array2<f64>> = views.iter().map(|view| view.select(Axis(0), &kept)).collect();
+        let finite: Vec<ArrayView2<'_, f64>> = finite.iter().map(|rows| rows.view()).collect();
+        run.absorb(&finite, &columns.select(&kept))
     }
 }
 

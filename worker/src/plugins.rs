@@ -2,10 +2,9 @@
 
 use crate::error::WorkerError;
 use isoscope_core::catalogue::{Manifest, OpManifest, PluginFacts};
-use isoscope_core::linalg::eigh;
 use isoscope_core::plan::OpRef;
 use isoscope_plugin_host::{Gemm, HostServices, Op, OpInput, Plugin, Source};
-use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder, linalg::general_mat_mul};
+use isoscope_plugin_services::{decompose, multiply};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +77,13 @@ impl PluginSet {
             &isoscope_partition::PLUGIN,
             &isoscope_enhance::PLUGIN,
             &isoscope_sts::PLUGIN,
+            &isoscope_pairs::PLUGIN,
+            &isoscope_neighbour::PLUGIN,
+            &isoscope_cluster::PLUGIN,
+            &isoscope_grouped::PLUGIN,
+            &isoscope_compare::PLUGIN,
+            &isoscope_probe::PLUGIN,
+            &isoscope_topology::PLUGIN,
         ];
         let mut set = Self::empty();
         for table in tables {
@@ -181,29 +187,11 @@ impl HostServices for Services {
     }
 
     fn eigh(&self, n: usize, a: &[f64], values: &mut [f64], vectors: &mut [f64]) -> bool {
-        let Ok(matrix) = ArrayView2::from_shape((n, n), a) else { return false };
-        let Ok(eigen) = eigh(matrix) else { return false };
-        let (Some(found_values), Some(found_vectors)) = (eigen.values.as_slice(), eigen.vectors.as_slice())
-        else {
-            return false;
-        };
-        values.copy_from_slice(found_values);
-        vectors.copy_from_slice(found_vectors);
-        true
+        decompose(n, a, values, vectors)
     }
 
     fn gemm(&self, g: Gemm<'_>) -> bool {
-        let stored = |transposed: bool, rows, cols| if transposed { (cols, rows) } else { (rows, cols) };
-        let view = |data, (rows, cols): (usize, usize), ld: usize| {
-            ArrayView2::from_shape((rows, cols).strides((ld, 1)), data).ok()
-        };
-        let Some(a) = view(g.a, stored(g.trans_a, g.m, g.k), g.lda) else { return false };
-        let Some(b) = view(g.b, stored(g.trans_b, g.k, g.n), g.ldb) else { return false };
-        let Ok(mut c) = ArrayViewMut2::from_shape((g.m, g.n).strides((g.ldc, 1)), g.c) else { return false };
-        let a = if g.trans_a { a.reversed_axes() } else { a };
-        let b = if g.trans_b { b.reversed_axes() } else { b };
-        general_mat_mul(g.alpha, &a, &b, g.beta, &mut c);
-        true
+        multiply(g)
     }
 }
 

@@ -116,7 +116,7 @@ impl Planned {
                     return Err(WorkerError::task(format!("stage {stage} has no broadcast for layer {i}")));
                 }
             };
-            LayerStage::new(&self.plan, self.subject(), stage, &broadcast, context.plugins)
+            LayerStage::new(&self.plan, self.subject(), i as u32, stage, &broadcast, context.plugins)
         };
         (0..self.subject().layers.len()).map(resolve).collect()
     }

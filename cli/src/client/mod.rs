@@ -10,8 +10,9 @@ use crate::failure::Failure;
 use crate::job::JobName;
 use anyhow::Context as _;
 use isoscope_core::plan::Plan;
-use isoscope_core::result::{CurvePoint, Measurement};
+use isoscope_core::result::{CurvePoint, Difference, Measurement};
 use isoscope_core::study::Study;
+use isoscope_core::study::TableSpec;
 use isoscope_core::violation::{Violation, Violations};
 use isoscope_proto::link::Link;
 use isoscope_proto::v1::fleet_service_client::FleetServiceClient;
@@ -20,7 +21,7 @@ use isoscope_proto::v1::job_service_client::JobServiceClient;
 use isoscope_proto::v1::result_service_client::ResultServiceClient;
 use isoscope_proto::v1::{
     CancelJobRequest, CreateJobRequest, GetJobRequest, GetPlanRequest, GetResultFileRequest, Job, JobEvent,
-    ListJobEventsRequest, ListJobsRequest, ListWorkersRequest, ResultFile, Worker,
+    ListJobEventsRequest, ListJobsRequest, ListResultFilesRequest, ListWorkersRequest, Worker,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ use tonic::{Code, Status};
 
 /// Jobs or events asked for at a time.
 const PAGE: i32 = 200;
+/// Name of the document of all rows of a job.
+const ROWS: &str = "rows.json";
 /// Where the coordinator of a local run is, for messages.
 const HERE: &str = "this process";
 
@@ -38,10 +41,14 @@ pub(crate) struct Rows {
     pub(crate) measurements: Vec<Measurement>,
     /// One point each.
     pub(crate) curves: Vec<CurvePoint>,
+    /// One difference each.
+    pub(crate) differences: Vec<Difference>,
     /// Models in the study's order.
     pub(crate) models: Vec<String>,
     /// Spaces in the study's order.
     pub(crate) spaces: Vec<String>,
+    /// Tables that the study asks for.
+    pub(crate) tables: Vec<TableSpec>,
 }
 
 /// A study as it is handed in.
@@ -168,9 +175,16 @@ impl Client {
         Ok(Plan::from_bytes(&bytes)?)
     }
 
+    /// Lists the names of the result files of a job.
+    pub(crate) async fn files(&mut self, job: &str) -> anyhow::Result<Vec<String>> {
+        let answer = self.results.list_result_files(ListResultFilesRequest { job: job.to_owned() }).await;
+        let files = answer.map_err(|status| self.refused(&status))?.into_inner().files;
+        Ok(files.into_iter().map(|file| file.name).collect())
+    }
+
     /// Fetches a result file of a job.
-    pub(crate) async fn file(&mut self, job: &str, file: ResultFile) -> anyhow::Result<Vec<u8>> {
-        let request = GetResultFileRequest { job: job.to_owned(), file: file.into() };
+    pub(crate) async fn file(&mut self, job: &str, name: &str) -> anyhow::Result<Vec<u8>> {
+        let request = GetResultFileRequest { job: job.to_owned(), name: name.to_owned() };
         let answer = self.results.get_result_file(request).await;
         let mut parts = answer.map_err(|status| self.refused(&status))?.into_inner();
         let mut bytes = Vec::new();
@@ -182,7 +196,7 @@ impl Client {
 
     /// Fetches the rows of a job.
     pub(crate) async fn rows(&mut self, job: &str) -> anyhow::Result<Rows> {
-        let bytes = self.file(job, ResultFile::RowsJson).await?;
+        let bytes = self.file(job, ROWS).await?;
         serde_json::from_slice(&bytes).context("the rows of the job")
     }
 

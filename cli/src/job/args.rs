@@ -144,9 +144,12 @@ pub(crate) struct ResultsArgs {
     pub(crate) job: JobName,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// Directory to write measurements.parquet, curves.parquet and manifest.json to.
+    /// Directory to write the result files to.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Show standard errors in tables.
+    #[arg(long)]
+    pub(crate) errors: bool,
     /// What to print.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,

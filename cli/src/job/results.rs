@@ -3,7 +3,8 @@
 use super::args::ResultsArgs;
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::{results, words};
+use crate::results::{self, Printed};
+use crate::words;
 use isoscope_proto::v1::job::State;
 
 /// Prints the rows of a job, and writes its files where a directory is named.
@@ -18,5 +19,6 @@ pub(super) async fn run(args: &ResultsArgs, mut client: Client) -> anyhow::Resul
     if let Some(directory) = &args.out {
         results::save(&mut client, &job, directory).await?;
     }
-    results::print(&mut client, &job, args.output, args.out.as_deref()).await
+    let printed = Printed { format: args.output, errors: args.errors, saved: args.out.as_deref() };
+    results::print(&mut client, &job, printed).await
 }

@@ -6,7 +6,8 @@ use super::document::JobDocument;
 use crate::args::{Format, PlanFormat};
 use crate::client::{self, Client, Submission};
 use crate::progress::Progress;
-use crate::{plan, results, study_file};
+use crate::results::{self, Printed};
+use crate::{plan, study_file};
 use isoscope_proto::v1::Job;
 use std::io::Write as _;
 
@@ -36,7 +37,7 @@ async fn follow(args: &SubmitArgs, mut client: Client, job: Job) -> anyhow::Resu
         print(job, args.output)?;
     }
     let job = client::succeeded(client.follow(&name, String::new(), &Progress::start()).await?)?;
-    results::print(&mut client, &job, format, None).await
+    results::print(&mut client, &job, Printed { format, errors: false, saved: None }).await
 }
 
 fn print(job: Job, format: PlanFormat) -> anyhow::Result<()> {

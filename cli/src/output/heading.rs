@@ -41,7 +41,7 @@ impl Heading {
     /// Writes a number.
     pub(super) fn write(self, value: f64) -> String {
         let shown = value * self.factor;
-        let Some(decimals) = self.decimals else { return significant(shown) };
+        let Some(decimals) = self.decimals else { return significant(shown, 4) };
         let text = format!("{shown:.decimals$}");
         let vanished = text.bytes().all(|byte| b"-0.".contains(&byte));
         match (vanished, shown == 0.0) {
@@ -51,17 +51,23 @@ impl Heading {
             (true, false) => format!("{shown:.1e}"),
         }
     }
+
+    /// Writes a standard error in two significant digits.
+    pub(super) fn write_error(self, error: f64) -> String {
+        significant(error * self.factor.abs(), 2)
+    }
 }
 
-/// Writes four significant digits, in powers of ten where plain digits would be long.
-fn significant(value: f64) -> String {
+/// Writes significant digits, in powers of ten where plain digits would be long.
+fn significant(value: f64, digits: u8) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let scientific = format!("{value:.3e}");
+    let after = usize::from(digits) - 1;
+    let scientific = format!("{value:.after$e}");
     let exponent: i32 = scientific.rsplit_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
     if (-3..=6).contains(&exponent) {
-        let decimals = usize::try_from(3 - exponent).unwrap_or(0);
+        let decimals = usize::try_from(i32::from(digits) - 1 - exponent).unwrap_or(0);
         format!("{value:.decimals$}")
     } else {
         scientific
@@ -90,6 +96,15 @@ mod tests {
         assert_eq!(shown("spectrum.isoscore", 0.000_031), "3.1e-5");
         assert_eq!(shown("angular.avg_cosine", -0.000_04), "-4.0e-5");
         assert_eq!(shown("angular.avg_cosine", -0.0), "0.000");
+    }
+
+    #[test]
+    fn an_error_has_two_digits_in_the_unit_of_its_value() {
+        let shown = |metric: &str, error: f64| Heading::of(metric).1.write_error(error);
+        assert_eq!(shown("partition.log_I_pm", 0.1 * std::f64::consts::LN_10), "0.10");
+        assert_eq!(shown("spectrum.isoscore", 0.000_021), "2.1e-5");
+        assert_eq!(shown("norms.mean", 0.012_34), "0.012");
+        assert_eq!(shown("norms.mean", 0.0), "0");
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! The end of a job: its results are put together and stored.
 
 use super::{Engine, EngineError, now};
-use crate::assemble;
+use crate::assemble::{self, Chains, MANIFEST, ROWS, Skipped, Tables};
 use crate::scheduler::ProgressError;
 use crate::store::{End, EventKind, Results};
-use isoscope_core::result::{LayerReport, Tally};
+use isoscope_core::plan::Plan;
+use isoscope_core::result::{LayerFit, LayerReport, Tally};
 use isoscope_core::state::decode;
 use isoscope_core::task::BlobRef;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Blobs of the reports that hold fits, by subject and slot.
+type FitReports = BTreeMap<(u32, u32), Vec<BlobRef>>;
 
 impl Engine {
     /// Writes the results of a job whose last task is done, and ends it. When the disk or the database fails, the job stays open
@@ -52,14 +57,46 @@ impl Engine {
             let tallies: Vec<Tally> = progress.tallies().copied().collect();
             (Arc::clone(progress.plan()), blobs, tallies)
         };
-        let mut reports: Vec<LayerReport> = Vec::with_capacity(blobs.len());
-        for blob in &blobs {
-            reports.push(decode("report", &self.blobs.get(&blob.digest).await?)?);
+        // Fits are large: they are left where they are until their own file is made.
+        let (mut reports, mut with_fits) = (Vec::with_capacity(blobs.len()), FitReports::new());
+        for blob in blobs {
+            let mut report: LayerReport = decode("report", &self.blobs.get(&blob.digest).await?)?;
+            if !std::mem::take(&mut report.fits).is_empty() {
+                with_fits.entry((report.subject, report.slot)).or_default().push(blob);
+            }
+            reports.push(report);
         }
+        let tables = Tables::new(&plan, &reports)?;
         let mut results = Results::new();
-        for (name, bytes) in assemble::files(&plan, &reports, &tallies)? {
+        for (name, bytes) in tables.files()? {
             results.insert(name.to_owned(), self.blobs.put(bytes).await?);
         }
+        let skipped = self.transforms(&plan, &with_fits, &mut results).await?;
+        let digests = results.iter().map(|(name, blob)| (name.as_str(), blob.digest.as_str())).collect();
+        let manifest = assemble::manifest(&plan, &tallies, &digests, &skipped)?;
+        results.insert(MANIFEST.to_owned(), self.blobs.put(manifest).await?);
+        results.insert(ROWS.to_owned(), self.blobs.put(tables.rows(&plan)?).await?);
         Ok(results)
+    }
+
+    /// Stores the files of fitted enhancements, one layer at a time.
+    async fn transforms(
+        &self,
+        plan: &Plan,
+        with_fits: &FitReports,
+        results: &mut Results,
+    ) -> Result<Vec<Skipped>, EngineError> {
+        let mut chains = Chains::new(plan)?;
+        for (&(subject, slot), blobs) in with_fits {
+            let mut fits: BTreeMap<u32, LayerFit> = BTreeMap::new();
+            for blob in blobs {
+                let report: LayerReport = decode("report", &self.blobs.get(&blob.digest).await?)?;
+                fits.extend(report.fits.into_iter().map(|fit| (fit.node, fit)));
+            }
+            for (name, bytes) in chains.files(subject, slot, &fits)? {
+                results.insert(name, self.blobs.put(bytes).await?);
+            }
+        }
+        Ok(chains.skipped)
     }
 }

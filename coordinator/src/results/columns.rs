@@ -22,6 +22,10 @@ impl Columns {
         columns.strings("model", keys.iter().map(|key| key.model.as_str()));
         columns.strings("dataset", keys.iter().map(|key| key.dataset.as_str()));
         columns.integers("layer", keys.iter().map(|key| key.layer))?;
+        columns.strings("other", keys.iter().map(|key| key.other.as_str()));
+        columns.integers("other_layer", keys.iter().map(|key| key.other_layer))?;
+        columns.strings("by", keys.iter().map(|key| key.by.as_str()));
+        columns.strings("group", keys.iter().map(|key| key.group.as_str()));
         columns.strings("space", keys.iter().map(|key| key.space.as_str()));
         columns.strings("metric", keys.iter().map(|key| key.metric.as_str()));
         columns.strings("weights_digest", keys.iter().map(|key| key.weights_digest.as_str()));

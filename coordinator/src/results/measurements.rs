@@ -8,7 +8,8 @@ use isoscope_core::result::Measurement;
 /// Writes measurements as a Parquet file: one row a number, sorted by key and part whatever the order of `rows`.
 ///
 /// Columns, in this order: `schema_version`, those of [`Key`](isoscope_core::result::Key), `part`, `value` (null where
-/// `status` is not `ok`), `status`, `std_err` (null where none was estimated), `n`.
+/// `status` is not `ok`), `status`, `std_err` (null where none was estimated), `std_err_kind` (how
+/// it was estimated), `n`.
 ///
 /// # Errors
 /// A value or standard error that is not finite, a null without a reason, or a count that does not fit its column.
@@ -29,6 +30,7 @@ pub fn measurements_parquet(rows: &[Measurement]) -> Result<Vec<u8>, ResultError
     columns.numbers("value", rows.iter().map(|row| row.value));
     columns.strings("status", rows.iter().map(|row| row.status.as_str()));
     columns.numbers("std_err", rows.iter().map(|row| row.std_err));
+    columns.strings("std_err_kind", rows.iter().map(|row| row.std_err_kind.as_str()));
     columns.counts("n", rows.iter().map(|row| row.n))?;
     to_parquet(&columns.finish()?)
 }

@@ -1,4 +1,5 @@
-//! Results as Parquet: `measurements` with one row a number, `curves` with one row a point.
+//! Results as Parquet: `measurements` with one row a number, `curves` with one row a point, `differences` with one row a difference
+//! of two numbers.
 //!
 //! Equal results give equal bytes: rows are sorted by everything that identifies them, nothing is stamped with a time
 //! or with the version of a library, and the schema is written by name and version alone.
@@ -9,6 +10,7 @@
 
 mod columns;
 mod curves;
+mod differences;
 mod error;
 mod file;
 mod measurements;
@@ -17,8 +19,9 @@ mod measurements;
 mod tests;
 
 pub use curves::curves_parquet;
+pub use differences::differences_parquet;
 pub use error::ResultError;
 pub use measurements::measurements_parquet;
 
-/// Version of the columns of both files, repeated in their first column `schema_version`.
+/// Version of the columns of all files, repeated in their first column `schema_version`.
 pub const SCHEMA_VERSION: i32 = 1;

@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{ResultError, curves_parquet, measurements_parquet};
+use super::{ResultError, curves_parquet, differences_parquet, measurements_parquet};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type, UInt64Type};
 use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::DataType;
-use isoscope_core::result::{CurvePoint, Key, Measurement};
+use isoscope_core::result::{CurvePoint, Difference, DifferenceKind, Key, Measurement};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 fn key(model: &str, layer: u32, metric: &str) -> Key {
@@ -14,6 +14,10 @@ fn key(model: &str, layer: u32, metric: &str) -> Key {
         model: model.to_owned(),
         dataset: "stsb".to_owned(),
         layer,
+        other: "pre".to_owned(),
+        other_layer: 11,
+        by: "label".to_owned(),
+        group: "NOUN".to_owned(),
         space: "raw".to_owned(),
         metric: metric.to_owned(),
         weights_digest: "sha256:w".to_owned(),
@@ -39,8 +43,34 @@ fn measurement(model: &str, layer: u32, part: &str, value: Result<f64, &str>) ->
         value: value.ok(),
         status: value.err().unwrap_or("ok").to_owned(),
         std_err: value.ok().map(|v| v / 10.0),
+        std_err_kind: if value.is_ok() { "jackknife(16)" } else { "" }.to_owned(),
         n: 42_709,
     }
+}
+
+fn difference(model: &str, kind: DifferenceKind, tested: Result<f64, &str>) -> Difference {
+    Difference {
+        key: key(model, 3, "spectrum.isoscore"),
+        part: String::new(),
+        kind,
+        baseline: "pre".to_owned(),
+        difference: Some(0.25),
+        std_err: tested.ok().map(|p| p / 2.0),
+        z: tested.ok().map(|p| p * 3.0),
+        p: tested.ok(),
+        p_holm: tested.ok().map(|p| p * 2.0),
+        blocks: if tested.is_ok() { 16 } else { 0 },
+        status: tested.err().unwrap_or("ok").to_owned(),
+    }
+}
+
+/// In the order of the file.
+fn differences() -> Vec<Difference> {
+    vec![
+        difference("a", DifferenceKind::Model, Ok(0.01)),
+        difference("a", DifferenceKind::Space, Ok(0.02)),
+        difference("b", DifferenceKind::Model, Err("cut into different blocks")),
+    ]
 }
 
 /// In the order of the file.
@@ -133,6 +163,9 @@ fn measurements_read_back_as_they_were_written() {
     assert!(values[2].unwrap().is_sign_negative(), "the very bits are kept");
     assert_eq!(numbers(&table, "std_err"), expected.iter().map(|row| row.std_err).collect::<Vec<_>>());
     assert_eq!(strings(&table, "status"), ["ok", "all eigenvalues are zero", "ok", "ok", "ok"]);
+    let kinds = ["jackknife(16)", "", "jackknife(16)", "jackknife(16)", "jackknife(16)"];
+    assert_eq!(strings(&table, "std_err_kind"), kinds);
+    assert_eq!(integers(&table, "other_layer"), [11; 5]);
     assert_eq!(counts(&table, "n"), [42_709; 5]);
     assert_eq!(integers(&table, "d"), [768; 5]);
     assert_eq!(table.column_by_name("seed").unwrap().as_primitive::<UInt64Type>().value(0), u64::MAX);
@@ -154,6 +187,10 @@ fn columns_bear_the_names_of_the_fields_in_their_order() {
         "model",
         "dataset",
         "layer",
+        "other",
+        "other_layer",
+        "by",
+        "group",
         "space",
         "metric",
         "weights_digest",
@@ -171,10 +208,15 @@ fn columns_bear_the_names_of_the_fields_in_their_order() {
         "plan_digest",
     ];
     let table = read(measurements_parquet(&measurements()).unwrap());
-    assert_eq!(names(&table), [&of_key[..], &["part", "value", "status", "std_err", "n"]].concat());
+    let of_value = ["part", "value", "status", "std_err", "std_err_kind", "n"];
+    assert_eq!(names(&table), [&of_key[..], &of_value].concat());
     assert_eq!(table.schema().field_with_name("study").unwrap().data_type(), &DataType::Utf8);
     let table = read(curves_parquet(&points()).unwrap());
     assert_eq!(names(&table), [&of_key[..], &["part", "x", "y", "status", "n"]].concat());
+    let table = read(differences_parquet(&differences()).unwrap());
+    let of_difference =
+        ["part", "kind", "baseline", "difference", "std_err", "z", "p", "p_holm", "blocks", "status"];
+    assert_eq!(names(&table), [&of_key[..], &of_difference].concat());
 }
 
 #[test]
@@ -201,10 +243,34 @@ fn shuffled_points_give_identical_bytes_and_read_back_in_order() {
 }
 
 #[test]
+fn shuffled_differences_give_identical_bytes_and_read_back_in_order() {
+    let mut turned = differences();
+    turned.reverse();
+    let bytes = differences_parquet(&turned).unwrap();
+    assert!(bytes == differences_parquet(&differences()).unwrap());
+    let table = read(bytes);
+    assert_eq!(strings(&table, "kind"), ["model", "space", "model"]);
+    assert_eq!(strings(&table, "baseline"), ["pre"; 3]);
+    assert_eq!(numbers(&table, "difference"), [Some(0.25); 3]);
+    assert_eq!(numbers(&table, "p"), [Some(0.01), Some(0.02), None]);
+    assert_eq!(numbers(&table, "p_holm"), [Some(0.02), Some(0.04), None]);
+    assert_eq!(integers(&table, "blocks"), [16, 16, 0]);
+    assert_eq!(strings(&table, "status")[2], "cut into different blocks");
+}
+
+#[test]
+fn a_difference_without_a_test_says_why() {
+    let unexplained = differences_parquet(&[difference("a", DifferenceKind::Model, Err("ok"))]);
+    assert!(matches!(unexplained, Err(ResultError::NullWithoutReason { layer: 3, .. })));
+    let nan = differences_parquet(&[difference("a", DifferenceKind::Model, Ok(f64::NAN))]);
+    assert!(matches!(nan, Err(ResultError::NotFinite { column: "std_err", .. })));
+}
+
+#[test]
 fn no_rows_make_a_table_of_no_rows() {
     let bytes = measurements_parquet(&[]).unwrap();
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
-    assert_eq!((builder.schema().fields().len(), builder.metadata().file_metadata().num_rows()), (25, 0));
+    assert_eq!((builder.schema().fields().len(), builder.metadata().file_metadata().num_rows()), (30, 0));
 }
 
 #[test]

@@ -26,14 +26,14 @@ pub enum TaskKey {
         /// Index of the group.
         group: u64,
     },
-    /// The end of a stage for a layer.
+    /// The end of a stage for a layer, by its slot.
     Finish {
         /// Stage, from 1.
         stage: u32,
         /// Index of the subject.
         subject: u32,
         /// Layer.
-        layer: u32,
+        slot: u32,
     },
 }
 
@@ -45,7 +45,7 @@ impl TaskKey {
             Work::Survey { .. } => Self::Survey,
             Work::Pass(p) => Self::Pass { stage: p.stage, subject: p.subject, block: p.node.index },
             Work::Merge(m) => Self::Merge { stage: m.stage, subject: m.subject, group: m.node.index },
-            Work::Finish(f) => Self::Finish { stage: f.stage, subject: f.subject, layer: f.layer },
+            Work::Finish(f) => Self::Finish { stage: f.stage, subject: f.subject, slot: f.slot },
         }
     }
 
@@ -67,7 +67,7 @@ impl TaskKey {
             Self::Survey => (0, 0, 0),
             Self::Pass { subject, block, .. } => (subject, 0, block),
             Self::Merge { subject, group, .. } => (subject, 1, group),
-            Self::Finish { subject, layer, .. } => (subject, 2, u64::from(layer)),
+            Self::Finish { subject, slot, .. } => (subject, 2, u64::from(slot)),
         };
         // 27 bits of subject, 2 of rank, 34 of index: a non-negative i64. More blocks than 2^34 cannot be planned.
         (i64::from(subject) << 36) | (rank << 34) | (index as i64 & ((1 << 34) - 1))
@@ -84,8 +84,8 @@ impl fmt::Display for TaskKey {
             Self::Merge { stage, subject, group } => {
                 write!(f, "stage {stage}, subject {subject}, merge of group {group}")
             }
-            Self::Finish { stage, subject, layer } => {
-                write!(f, "stage {stage}, subject {subject}, end of layer {layer}")
+            Self::Finish { stage, subject, slot } => {
+                write!(f, "stage {stage}, subject {subject}, end of layer slot {slot}")
             }
         }
     }

@@ -49,8 +49,10 @@ pub fn headline(plan: &Plan) -> String {
             None => rows += subject.dataset_facts.rows,
         }
     }
+    // In a comparison one layer meets several.
+    let distinct = |layers: &[u32]| layers.iter().collect::<BTreeSet<_>>().len();
     let layers: BTreeSet<usize> =
-        plan.subjects.iter().filter(|s| s.model.is_some()).map(|s| s.layers.len()).collect();
+        plan.subjects.iter().filter(|s| s.model.is_some()).map(|s| distinct(&s.layers)).collect();
     let mut parts = Vec::new();
     if sentences > 0 {
         parts.push(counted(sentences, "sentence"));

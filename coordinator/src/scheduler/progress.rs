@@ -31,10 +31,10 @@ pub enum ProgressError {
         reason: String,
     },
     /// An op never stops asking for passes.
-    #[error("an op on layer {layer} asked for more than {most} passes")]
+    #[error("an op asked for more than {most} passes on slot {slot} of the layers")]
     Endless {
-        /// The layer.
-        layer: u32,
+        /// The slot of the layer.
+        slot: u32,
         /// Most passes.
         most: u32,
     },

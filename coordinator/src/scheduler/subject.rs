@@ -1,7 +1,7 @@
 //! Progress of one subject through its stages.
 
 use super::progress::ProgressError;
-use isoscope_core::plan::{Plan, Subject};
+use isoscope_core::plan::{Delays, Plan, Subject};
 use isoscope_core::result::Tally;
 use isoscope_core::task::{BlobRef, Finish, Merge, Output, Pass, Work};
 use isoscope_core::tree::Node;
@@ -40,11 +40,10 @@ pub(super) struct SubjectProgress {
 
 impl SubjectProgress {
     pub(super) fn new(plan: &Plan, blob: &BlobRef, index: u32, subject: &Subject) -> Self {
-        let stages_of = |&op: &u32| plan.ops.get(op as usize).and_then(|op| op.pass.max(op.measured));
         Self {
             index,
             plan: blob.clone(),
-            last_planned: subject.ops.iter().filter_map(stages_of).max().unwrap_or(1).max(1),
+            last_planned: plan.last_stage(subject, &Delays::new()),
             stage: 1,
             finished: false,
             tally: Tally::default(),
@@ -121,10 +120,9 @@ impl SubjectProgress {
             }
             (Work::Finish(finish), Output::Layer { report, broadcast, carry, again }) => {
                 self.in_stage(finish.stage)?;
-                let layer = self.subject.layers.iter().position(|&l| l == finish.layer);
-                let layer = fresh(&self.ends, layer.map_or(u64::MAX, |l| l as u64))?;
+                let layer = fresh(&self.ends, u64::from(finish.slot))?;
                 if *again && self.stage >= MOST_STAGES {
-                    return Err(ProgressError::Endless { layer: finish.layer, most: MOST_STAGES });
+                    return Err(ProgressError::Endless { slot: finish.slot, most: MOST_STAGES });
                 }
                 self.ends[layer] =
                     Some(LayerEnd { broadcast: broadcast.clone(), carry: carry.clone(), again: *again });
@@ -189,18 +187,18 @@ impl SubjectProgress {
         let Some(done) = self.groups.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
             return Vec::new();
         };
-        let finish = |(l, &layer): (usize, &u32)| {
+        let finish = |l: usize| {
             Work::Finish(Finish {
                 plan: self.plan.clone(),
                 subject: self.index,
                 stage: self.stage,
-                layer,
+                slot: l as u32,
                 groups: done.iter().map(|group| group[l].clone()).collect(),
                 broadcast: self.broadcasts.get(l).cloned(),
                 carry: self.carries.get(l).cloned(),
             })
         };
-        self.subject.layers.iter().enumerate().map(finish).collect()
+        (0..self.subject.layers.len()).map(finish).collect()
     }
 
     fn after_end(&mut self) -> Vec<Work> {

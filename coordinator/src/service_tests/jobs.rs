@@ -140,7 +140,7 @@ async fn the_states_of_an_ended_job_are_deleted_and_its_plan_and_results_are_kep
     let coordinator = Coordinator::open(config).await.unwrap();
     coordinator.clean_up().await.unwrap();
     drop(coordinator);
-    assert_eq!(blobs(), 5, "the plan and the four files");
+    assert_eq!(blobs(), 6, "the plan and the five files");
     let served = serve(directory.path()).await;
     assert_eq!(measurements(&served.channel, &job.name).await, want);
     served.end().await;

@@ -17,7 +17,7 @@ use isoscope_proto::v1::worker_service_client::WorkerServiceClient;
 use isoscope_proto::v1::{
     AcquireTasksRequest, Capabilities, CompleteTaskRequest, CreateJobRequest, Digest, FailTaskRequest,
     FailureClass, GetJobRequest, GetResultFileRequest, HeartbeatRequest, Job, JobEvent, ListJobEventsRequest,
-    OfferedPlugin, RegisterWorkerRequest, ResultFile, TaskLease, TaskOutput, TaskProgress, UploadBlobRequest,
+    OfferedPlugin, RegisterWorkerRequest, TaskLease, TaskOutput, TaskProgress, UploadBlobRequest,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -213,7 +213,7 @@ async fn ended(channel: &Channel, name: &str) -> Job {
 }
 
 async fn measurements(channel: &Channel, job: &str) -> Vec<u8> {
-    let request = GetResultFileRequest { job: job.to_owned(), file: ResultFile::MeasurementsParquet.into() };
+    let request = GetResultFileRequest { job: job.to_owned(), name: "measurements.parquet".to_owned() };
     let mut parts =
         ResultServiceClient::new(channel.clone()).get_result_file(request).await.unwrap().into_inner();
     let mut bytes = Vec::new();

@@ -105,7 +105,7 @@ async fn a_later_pass_goes_to_the_worker_that_kept_its_rows() {
         first.answer(&lease, &output).await.unwrap();
         // Ask for the second worker only once stage 2 of the first subject has begun.
         let pass = Work::try_from(lease.task.as_ref().unwrap()).unwrap();
-        if matches!(&pass, Work::Finish(f) if f.subject == 0 && f.layer == 1) {
+        if matches!(&pass, Work::Finish(f) if f.subject == 0 && f.slot == 1) {
             next = second.acquire().await;
         }
     }

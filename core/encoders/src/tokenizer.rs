@@ -1,5 +1,6 @@
 //! Text to token ids, as the checkpoint's own `tokenizer.json` defines it.
 
+use std::ops::Range;
 use std::path::Path;
 
 use tokenizers::tokenizer::{PostProcessor, Tokenizer};
@@ -16,7 +17,7 @@ pub struct TextTokenizer {
     special: usize,
 }
 
-/// Holds the tokens of one text, special tokens included; the three lists run in parallel.
+/// Holds the tokens of one text, special tokens included; the first four lists run in parallel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedText {
     /// Token ids.
@@ -25,6 +26,13 @@ pub struct EncodedText {
     pub special: Vec<bool>,
     /// Index of the word the token belongs to, counted from 0; `None` for special tokens.
     pub words: Vec<Option<u32>>,
+    /// Bytes of the text that the token stands for; empty for special tokens.
+    pub spans: Vec<Range<usize>>,
+    /// Bytes of the text that each word stands for, one entry a word, without space around them. Words that were cut off
+    /// count too, so that a word which lost tokens is still known as it was written.
+    pub word_spans: Vec<Range<usize>>,
+    /// Byte of the text at which the first token that was cut off begins; `None` when the text fits.
+    pub cut: Option<usize>,
     /// Tokens cut off the end to keep within the limit; 0 when the text fits.
     pub truncated: usize,
 }
@@ -53,6 +61,8 @@ impl TextTokenizer {
         let refused = |e: tokenizers::Error| EncoderError::Tokenize { reason: e.to_string() };
         let mut encoding: Encoding = self.inner.encode(text, false).map_err(refused)?;
         let truncated = encoding.len().saturating_sub(room);
+        let word_spans = word_spans(text, &encoding);
+        let cut = encoding.get_offsets().get(room).map(|span| span.0);
         encoding.truncate(room, 0, TruncationDirection::Right);
         // The parts cut off would be given their own special tokens.
         encoding.take_overflowing();
@@ -61,7 +71,29 @@ impl TextTokenizer {
             ids: encoding.get_ids().to_vec(),
             special: encoding.get_special_tokens_mask().iter().map(|&flag| flag == 1).collect(),
             words: encoding.get_word_ids().to_vec(),
+            spans: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
+            word_spans,
+            cut,
             truncated,
         })
     }
+}
+
+/// Joins the spans of the tokens of each word. Tokenizers that mark the beginning of a word count the space before it to its
+/// first token; it is no part of the word as written.
+fn word_spans(text: &str, encoding: &Encoding) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for (&word, &(start, end)) in encoding.get_word_ids().iter().zip(encoding.get_offsets()) {
+        let Some(word) = word.map(|word| word as usize) else { continue };
+        // Words that left no token, such as control characters, have no bytes.
+        spans.resize(spans.len().max(word + 1), start..start);
+        let span = &mut spans[word];
+        *span = if span.start == span.end { start..end } else { span.start.min(start)..span.end.max(end) };
+    }
+    for span in &mut spans {
+        let written = text.get(span.clone()).unwrap_or_default();
+        let start = span.start + (written.len() - written.trim_start().len());
+        *span = start..start + written.trim().len();
+    }
+    spans
 }

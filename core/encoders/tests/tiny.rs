@@ -163,6 +163,22 @@ fn padding_and_truncation_baked_into_the_tokenizer_are_overridden() {
 }
 
 #[test]
+fn tokens_and_words_know_the_bytes_that_they_stand_for() {
+    let tokenizer = Checkpoint::open(&fixture("bert")).unwrap().tokenizer().unwrap();
+    let text = "The  óld bridges.";
+    let whole = tokenizer.encode(text, 80).unwrap();
+    let words: Vec<&str> = whole.word_spans.iter().map(|span| &text[span.clone()]).collect();
+    assert_eq!(words, ["The", "óld", "bridges", "."]);
+    assert_eq!((whole.spans[0].clone(), whole.spans[1].clone(), whole.cut), (0..0, 0..3, None));
+    assert_eq!(&text[whole.spans[whole.ids.len() - 2].clone()], ".");
+    let cut = tokenizer.encode(text, 5).unwrap();
+    let lost = cut.cut.unwrap();
+    assert_eq!(cut.word_spans, whole.word_spans, "what was cut off is known as it was written");
+    let inside = cut.word_spans.iter().filter(|span| span.start < lost && lost < span.end);
+    assert_eq!(inside.map(|span| &text[span.clone()]).collect::<Vec<_>>(), ["bridges"]);
+}
+
+#[test]
 fn a_limit_without_room_for_a_token_is_refused() {
     let tokenizer = Checkpoint::open(&fixture("bert")).unwrap().tokenizer().unwrap();
     let error = tokenizer.encode("rain", 2).unwrap_err();

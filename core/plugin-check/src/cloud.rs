@@ -35,6 +35,8 @@ struct Column {
 enum Values {
     I64(Vec<i64>),
     F64(Vec<f64>),
+    /// Ends of the strings before each row, and their bytes, as Arrow lays them out.
+    Text(Vec<i32>, Vec<u8>),
 }
 
 impl View {
@@ -83,7 +85,8 @@ impl Cloud {
         let rows = rows.next_multiple_of(together);
         let views = (0..op.views as usize).map(|view| View::dense(&chance.rows(rows, width + view)));
         let views = views.collect();
-        let columns = op.columns.iter().map(|name| Column::named(name, rows, &mut chance)).collect();
+        let columns =
+            op.columns.iter().map(|name| Column::named(column_of(op, name), rows, &mut chance)).collect();
         Self { views, columns, together }
     }
 
@@ -106,6 +109,11 @@ impl Cloud {
             match &mut column.values {
                 Values::I64(values) => *values = order.iter().map(|&i| values[i]).collect(),
                 Values::F64(values) => *values = order.iter().map(|&i| values[i]).collect(),
+                Values::Text(offsets, bytes) => {
+                    let piece = |&i: &usize| bytes[offsets[i] as usize..offsets[i + 1] as usize].to_vec();
+                    let pieces: Vec<Vec<u8>> = order.iter().map(piece).collect();
+                    column.values = text(&pieces);
+                }
             }
         }
         permuted
@@ -163,8 +171,25 @@ impl Cloud {
     }
 }
 
+/// The column that a manifest means: `$group` is the one that the parameter `group` names by default.
+fn column_of<'a>(op: &'a OpManifest, name: &'a str) -> &'a str {
+    let default = |parameter: &str| op.params["properties"][parameter]["default"].as_str();
+    name.strip_prefix('$').and_then(default).unwrap_or(name)
+}
+
+/// Lays strings out as Arrow does.
+fn text(strings: &[impl AsRef<[u8]>]) -> Values {
+    let (mut offsets, mut bytes) = (vec![0], Vec::new());
+    for string in strings {
+        bytes.extend_from_slice(string.as_ref());
+        offsets.push(bytes.len() as i32);
+    }
+    Values::Text(offsets, bytes)
+}
+
 impl Column {
-    /// Fills a column as a worker does: numbers of rows, sentences, tokens and places, gold scores from 0 to 5.
+    /// Fills a column as a worker does: numbers of rows, sentences, tokens and places, words and labels, frequencies, gold scores
+    /// from 0 to 5.
     fn named(name: &str, rows: usize, chance: &mut Chance) -> Self {
         let whole = |of: fn(i64) -> i64| Values::I64((0..rows as i64).map(of).collect());
         let values = match name {
@@ -177,6 +202,14 @@ impl Column {
                 let pairs: Vec<f64> = (0..rows.div_ceil(4)).map(|_| 5.0 * chance.unit()).collect();
                 Values::F64((0..rows).map(|i| pairs[i / 4]).collect())
             }
+            // Of any four rows in a row three train and one tests, and every label is on both sides.
+            "split" => {
+                text(&(0..rows).map(|i| if i % 4 == 3 { "test" } else { "train" }).collect::<Vec<_>>())
+            }
+            "label" => text(&(0..rows).map(|i| format!("label{}", (i + i / 4) % 3)).collect::<Vec<_>>()),
+            "word" => text(&(0..rows).map(|i| format!("word{}", (i * i + i / 3) % 5)).collect::<Vec<_>>()),
+            "head" => whole(|i| i % 2),
+            "frequency" => Values::F64((0..rows).map(|i| 1.0 + ((i * i + i / 3) % 5) as f64).collect()),
             _ => whole(|i| i % 3),
         };
         Self { name: name.to_owned(), values }
@@ -186,6 +219,9 @@ impl Column {
         let values = match &self.values {
             Values::I64(values) => ColumnValues::I64(&values[rows.clone()]),
             Values::F64(values) => ColumnValues::F64(&values[rows.clone()]),
+            Values::Text(offsets, bytes) => {
+                ColumnValues::Utf8 { offsets: &offsets[rows.start..=rows.end], bytes }
+            }
         };
         ColumnView { name: &self.name, values, validity: None }
     }

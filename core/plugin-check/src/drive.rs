@@ -10,7 +10,7 @@ use isoscope_plugin_host::{Collected, LoadError, Op, OpError, OpInput, Plugin, R
 use crate::Cloud;
 use crate::breach::{Breach, broken};
 use crate::cut::{Cut, Merging};
-use crate::moments::LentMoments;
+use crate::moments::{all_of, lend};
 use crate::report::Report;
 use crate::services::Services;
 
@@ -101,9 +101,9 @@ impl Subject {
         let mut measured = Measured { report: Report::default(), model: Vec::new() };
         let mut pass = Some(0);
         if matches!(self.op.needs, Needs::Moments | Needs::MomentsThenRows) {
-            let lent = LentMoments::of(cloud.rows(0));
+            let lent = all_of(cloud.rows(0));
             let mut collected = Collected::default();
-            let finished = op.measure(&lent.lend(&self.op.parts), &mut collected)?;
+            let finished = op.measure(&lend(&lent, &self.op.parts), &mut collected)?;
             measured.report.add(collected);
             measured.model = finished.model;
             if finished.again && self.op.needs == Needs::Moments {

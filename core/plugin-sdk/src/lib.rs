@@ -52,6 +52,7 @@ mod out;
 mod output;
 pub mod params;
 pub mod prelude;
+mod sample;
 mod shim;
 pub mod testing;
 
@@ -67,6 +68,7 @@ pub use op::{Affine, Input, Next, Op};
 pub use out::Out;
 pub use output::{Better, Invariance, Output, Shape};
 pub use params::{NoParams, ParamMeta, ParamType, Params};
+pub use sample::{Sample, SampleMetric, SampleOp, SampleState};
 
 /// What the macros expand to; not for use by hand.
 #[doc(hidden)]

@@ -42,6 +42,9 @@ pub enum Needs {
     Rows,
     /// The moments first, then passes over the rows (`measure` answers [`Next::Again`](crate::Next::Again)).
     MomentsThenRows,
+    /// A sample of the rows, all at once and in order: every row when there are no more than the parameter `rows`, else as
+    /// many, drawn by a hash of seed and row. Whole sentences are drawn when the op reads the column `sentence`.
+    Sample,
 }
 
 impl Needs {
@@ -53,6 +56,7 @@ impl Needs {
             Self::Moments => "moments",
             Self::Rows => "rows",
             Self::MomentsThenRows => "moments_then_rows",
+            Self::Sample => "sample",
         }
     }
 
@@ -99,7 +103,8 @@ pub struct OpMeta {
     pub needs: Needs,
     /// Parts of the moments that the op reads; [`Part::Second`] is implied when it reads any.
     pub parts: &'static [Part],
-    /// Columns of the rows that the op reads, e.g. `["sentence", "gold"]`.
+    /// Columns of the rows that the op reads, e.g. `["sentence", "gold"]`. `$group` stands for the column that the text
+    /// parameter `group` names.
     pub columns: &'static [&'static str],
     /// What the op writes. An id may end in `*` when parameters name it.
     pub outputs: &'static [Output],

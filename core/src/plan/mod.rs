@@ -4,20 +4,27 @@
 //! which stage with which parameters. Workers choose nothing.
 
 mod build;
+mod cut;
+mod pairing;
 mod params;
+mod sample;
 mod select;
 mod spaces;
 mod stages;
+mod subjects;
 
+pub use pairing::{Pairing, Partner};
+pub use sample::{SampleSpec, Together};
 pub use spaces::{SecondFrom, SpaceNode};
 
 use crate::catalogue::{Kind, Needs, Part, Selection};
 use crate::digest::sha256;
 use crate::facts::{DatasetFacts, ModelFacts};
 use crate::state::CodecError;
-use crate::study::{DatasetSpec, Study};
+use crate::study::{DatasetSpec, Layers, Study};
 use crate::tree::{self, Node};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A study made ready to run.
@@ -35,6 +42,8 @@ pub struct Plan {
     pub spaces: Vec<Space>,
     /// The ops, each in one space.
     pub ops: Vec<PlannedOp>,
+    /// The samples that ops look at.
+    pub samples: Vec<SampleSpec>,
     /// Passes over the data; ops may ask for more.
     pub stages: u32,
 }
@@ -48,7 +57,10 @@ pub struct Subject {
     pub dataset: DatasetSpec,
     /// What is known of it.
     pub dataset_facts: DatasetFacts,
-    /// Layers measured, ascending; `[0]` for a matrix.
+    /// The other side, when two clouds are compared.
+    pub partner: Option<Partner>,
+    /// Layers measured, ascending; `[0]` for a matrix. The place in this list is the layer's slot: tasks and reports name layers by
+    /// it, because the same layer may meet several of the partner's.
     pub layers: Vec<u32>,
     /// Width of a row.
     pub width: u32,
@@ -65,6 +77,9 @@ pub struct Subject {
     /// Indices of the ops that this subject has the columns for.
     pub ops: Vec<u32>,
 }
+
+/// Passes beyond the first that the fit of an enhancement on rows has asked for so far, by node.
+pub type Delays = BTreeMap<u32, u32>;
 
 /// Most nodes that the end of a stage merges itself.
 pub const GROUPS: u64 = 32;
@@ -125,6 +140,18 @@ pub struct PlannedOp {
     pub space: u32,
     /// Node of the space.
     pub node: u32,
+    /// Layers that it is measured on; none means all of the subject's.
+    pub layers: Option<Layers>,
+    /// Column whose values part the rows, when it is measured group by group.
+    pub by: Option<String>,
+    /// Fewest rows of a group that is reported.
+    pub min_group: u64,
+    /// Most rows of the sample that it looks at.
+    pub sample_rows: Option<u64>,
+    /// Index of that sample.
+    pub sample: Option<u32>,
+    /// The two sides, of a comparison.
+    pub pairing: Option<Pairing>,
     /// What of its output the study asked for.
     pub selections: Vec<Selection>,
     /// Stage at whose end the moments that it needs are complete.
@@ -161,6 +188,12 @@ impl Subject {
         tree::nodes(self.group_level, self.shards)
     }
 
+    /// Tells whether the rows are parted into those that train and those that are measured.
+    #[must_use]
+    pub fn has_split(&self) -> bool {
+        self.dataset_facts.columns.iter().any(|column| column == "split")
+    }
+
     /// Name of the model, empty for a matrix.
     #[must_use]
     pub fn model_name(&self) -> &str {
@@ -195,22 +228,74 @@ impl Plan {
         serde_json::from_slice(bytes).map_err(|e| CodecError { what: "plan", reason: e.to_string() })
     }
 
-    /// Ops of a subject that pass over the rows in `stage` without having asked for it: those that need rows from the start.
+    /// Ops of a subject that pass over the rows in `stage` without having asked for it: those that need rows, or a sample of them,
+    /// from the start.
     pub fn scheduled_passes<'a>(
         &'a self,
         subject: &'a Subject,
+        slot: u32,
         stage: u32,
+        delays: &'a Delays,
     ) -> impl Iterator<Item = (u32, &'a PlannedOp)> + 'a {
-        self.subject_ops(subject).filter(move |(_, op)| op.needs == Needs::Rows && op.pass == Some(stage))
+        self.ops_of(subject, slot).filter(move |(_, op)| {
+            matches!(op.needs, Needs::Rows | Needs::Sample)
+                && op.pass.is_some_and(|pass| pass + self.delay(op.node, delays) == stage)
+        })
     }
 
     /// Ops of a subject whose moments are complete at the end of `stage`.
     pub fn measured_at<'a>(
         &'a self,
         subject: &'a Subject,
+        slot: u32,
         stage: u32,
+        delays: &'a Delays,
     ) -> impl Iterator<Item = (u32, &'a PlannedOp)> + 'a {
-        self.subject_ops(subject).filter(move |(_, op)| op.measured == Some(stage))
+        self.ops_of(subject, slot).filter(move |(_, op)| {
+            op.measured.is_some_and(|measured| measured + self.delay(op.node, delays) == stage)
+        })
+    }
+
+    /// Stages by which everything at a node is later than planned, because enhancements on the way to it were fitted in more than
+    /// one pass over the rows.
+    #[must_use]
+    pub fn delay(&self, node: u32, delays: &Delays) -> u32 {
+        if delays.is_empty() {
+            return 0;
+        }
+        self.chain(node).iter().filter_map(|at| delays.get(at)).sum()
+    }
+
+    /// Ops of a subject that are measured on the layer of a slot.
+    pub fn ops_of<'a>(
+        &'a self,
+        subject: &'a Subject,
+        slot: u32,
+    ) -> impl Iterator<Item = (u32, &'a PlannedOp)> + 'a {
+        let layer = subject.layers.get(slot as usize).copied();
+        self.subject_ops(subject).filter(move |(_, op)| match (&op.layers, &subject.model) {
+            (Some(Layers::Some(layers)), Some(_)) => layer.is_some_and(|layer| layers.contains(&layer)),
+            (Some(Layers::Last), Some(model)) => layer == Some(model.facts.hidden_states.saturating_sub(1)),
+            _ => true,
+        })
+    }
+
+    /// Nodes of the spaces that ops look at on the layer of a slot, and of all spaces on the way to them.
+    #[must_use]
+    pub fn nodes_of(&self, subject: &Subject, slot: u32) -> BTreeSet<u32> {
+        let mut nodes: BTreeSet<u32> =
+            self.ops_of(subject, slot).flat_map(|(_, op)| self.chain(op.node)).collect();
+        nodes.insert(0);
+        nodes
+    }
+
+    /// The last stage in which a subject has planned work, as far as is known.
+    #[must_use]
+    pub fn last_stage(&self, subject: &Subject, delays: &Delays) -> u32 {
+        let stage_of = |(_, op): (u32, &PlannedOp)| {
+            op.pass.max(op.measured).map(|stage| stage + self.delay(op.node, delays))
+        };
+        self.subject_ops(subject).filter_map(stage_of).max().unwrap_or(1).max(1)
     }
 
     fn subject_ops<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (u32, &'a PlannedOp)> + 'a {

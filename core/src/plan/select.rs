@@ -1,8 +1,8 @@
 //! From the ids that a user writes to ops of the catalogue.
 
 use super::spaces::Step;
-use super::{OpRef, PlannedOp, Space, canonical, params};
-use crate::catalogue::{Kind, OpManifest, PluginFacts, Selection};
+use super::{OpRef, PlannedOp, Space, canonical, params, sample};
+use crate::catalogue::{Kind, Needs, OpManifest, PluginFacts, Selection};
 use crate::study::{EnhancementSpec, MetricSpec, Params, Step as StepSpec, nearest};
 use crate::violation::Violation;
 
@@ -18,19 +18,32 @@ fn matching<'a>(
         .collect()
 }
 
-/// Plans a `[[metric]]` or `[[evaluation]]` entry in every space it is wanted in.
+/// Fewest rows of a group that is reported, when the study does not say.
+const MIN_GROUP: u64 = 5;
+
+/// Plans an entry of `[[metric]]` or one of its like in every space it is wanted in.
 pub(super) fn metric(
     plugins: &[PluginFacts],
-    kinds: &[Kind],
+    kind: Kind,
     spec: &MetricSpec,
     spaces: &[Space],
     path: &str,
     found: &mut Vec<Violation>,
 ) -> Vec<PlannedOp> {
-    let matches = matching(plugins, kinds, &spec.id);
+    let mut matches = matching(plugins, &[kind], &spec.id);
     if matches.is_empty() {
-        found.push(Violation::new(format!("{path}.id"), unknown_id(plugins, kinds, &spec.id)));
+        found.push(Violation::new(format!("{path}.id"), unknown_id(plugins, &[kind], &spec.id)));
         return Vec::new();
+    }
+    if spec.by.is_some() {
+        // Of a family only the ops on moments have values for groups.
+        matches.retain(|(_, op, _)| op.needs == Needs::Moments);
+        if matches.is_empty() {
+            let message =
+                format!("`{}` is no metric on moments, so it has no values for groups of rows", spec.id);
+            found.push(Violation::new(format!("{path}.by"), message));
+            return Vec::new();
+        }
     }
     let ops: Vec<&OpManifest> = matches.iter().map(|(_, op, _)| *op).collect();
     params::check(&ops, &spec.params, path, found);
@@ -50,9 +63,15 @@ pub(super) fn metric(
                 kind: op.kind,
                 needs: op.needs,
                 parts: op.parts.clone(),
-                columns: op.columns.clone(),
+                columns: columns(op, &spec.params),
                 space: i as u32,
                 node: space.node,
+                layers: spec.layers.clone(),
+                by: spec.by.clone(),
+                min_group: spec.min_group.unwrap_or(MIN_GROUP),
+                sample_rows: (op.needs == Needs::Sample).then(|| sample::rows(op, &spec.params, path, found)),
+                sample: None,
+                pairing: None,
                 selections: vec![selection.clone()],
                 measured: None,
                 pass: None,
@@ -62,10 +81,29 @@ pub(super) fn metric(
     planned
 }
 
+/// Columns that an op reads: `$group` is the one that the parameter `group` names, as written or by default.
+fn columns(op: &OpManifest, params: &Params) -> Vec<String> {
+    let named = |parameter: &str| {
+        let written =
+            params.get(parameter).or_else(|| op.params.pointer(&format!("/properties/{parameter}/default")));
+        written.and_then(serde_json::Value::as_str).filter(|column| !column.is_empty()).map(str::to_owned)
+    };
+    let resolve = |column: &String| match column.strip_prefix('$') {
+        Some(parameter) => named(parameter),
+        None => Some(column.clone()),
+    };
+    op.columns.iter().filter_map(resolve).collect()
+}
+
 /// Adds planned ops to a list, joining what is wanted of the same op in the same space.
 pub(super) fn join(into: &mut Vec<PlannedOp>, more: Vec<PlannedOp>) {
     for op in more {
-        match into.iter_mut().find(|known| known.op == op.op && known.space == op.space) {
+        let same = |known: &&mut PlannedOp| {
+            known.op == op.op
+                && (known.space, &known.layers, &known.by, &known.pairing)
+                    == (op.space, &op.layers, &op.by, &op.pairing)
+        };
+        match into.iter_mut().find(same) {
             Some(known) => {
                 known.selections.extend(op.selections);
                 known.selections.dedup();
@@ -101,6 +139,12 @@ fn resolve(
         return None;
     };
     params::check(&[op], written, path, found);
+    if matches!(op.needs, Needs::MomentsThenRows | Needs::Sample) {
+        let message =
+            format!("`{id}` is no enhancement that can be fitted: it needs neither moments nor rows alone");
+        found.push(Violation::new(format!("{path}.id"), message));
+        return None;
+    }
     Some(Step {
         op: reference(plugin, op, written),
         needs: op.needs,

@@ -3,6 +3,7 @@
 use super::OpRef;
 use crate::catalogue::{Needs, Part};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A representation seen through a chain of enhancements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,7 +12,8 @@ pub struct SpaceNode {
     pub parent: Option<u32>,
     /// The enhancement that leads here from the parent.
     pub step: Option<Step>,
-    /// Stage at whose end the step is fitted; none when there is nothing to fit.
+    /// Stage at whose end the step is fitted; none when there is nothing to fit. A step that is fitted on rows may ask for more
+    /// passes: every stage of this node and of those below it is then later by as many ([`super::Plan::delay`]).
     pub fitted: Option<u32>,
     /// First stage in which rows can be seen in this space.
     pub ready: u32,
@@ -19,6 +21,8 @@ pub struct SpaceNode {
     pub second: Option<SecondFrom>,
     /// Parts of the moments that the pass in stage `ready` folds from the rows.
     pub folded: Vec<Part>,
+    /// Parts that the same pass folds for each group of rows, by the column whose values part them.
+    pub grouped: BTreeMap<String, Vec<Part>>,
     /// Last stage whose end reads the moments of the node; they are carried until then.
     pub carried_to: u32,
 }
@@ -64,6 +68,7 @@ impl SpaceNode {
             ready: 1,
             second: None,
             folded: Vec::new(),
+            grouped: BTreeMap::new(),
             carried_to: 0,
         }
     }

@@ -24,6 +24,7 @@ fn place_node(nodes: &mut [SpaceNode], i: usize) {
     let parent = parent as usize;
     let fitted = match step.needs {
         Needs::Nothing => None,
+        Needs::Rows => Some(nodes[parent].ready),
         _ => Some(require(nodes, parent, &step.parts)),
     };
     nodes[i].fitted = fitted;
@@ -33,8 +34,16 @@ fn place_node(nodes: &mut [SpaceNode], i: usize) {
 fn place_op(nodes: &mut [SpaceNode], op: &mut PlannedOp) {
     let node = op.node as usize;
     let ready = nodes[node].ready;
+    if let Some(column) = &op.by {
+        // Groups have no closed form: their rows are seen.
+        let folded = nodes[node].grouped.entry(column.clone()).or_default();
+        folded.extend(op.parts.iter().filter(|part| !folded.contains(part)).copied().collect::<Vec<_>>());
+        folded.sort_unstable();
+        op.measured = Some(ready);
+        return;
+    }
     match op.needs {
-        Needs::Rows => op.pass = Some(ready),
+        Needs::Rows | Needs::Sample => op.pass = Some(ready),
         Needs::Moments => op.measured = Some(require(nodes, node, &op.parts)),
         Needs::MomentsThenRows => {
             let measured = require(nodes, node, &op.parts);

@@ -9,7 +9,8 @@ mod validate;
 
 pub(crate) use keys::nearest;
 pub use spec::{
-    DatasetSpec, EnhancementSpec, EvaluationSpec, Exclude, Exclusions, Format, Layers, MetricSpec, ModelSpec,
-    NonFinite, OnLongText, Params, PlanOptions, Representation, Step, Study, Unit,
+    ComparisonSpec, DatasetSpec, EnhancementSpec, EvaluationSpec, Exclude, Exclusions, Format, LayerPairs,
+    Layers, MetricSpec, ModelSpec, NonFinite, OnLongText, Params, PlanOptions, ProbeSpec, Representation,
+    Statistics, Step, Study, TableRows, TableSpec, Unit,
 };
-pub use validate::RAW;
+pub use validate::{CONLLU_FIELDS, RAW};

@@ -36,12 +36,32 @@ pub struct Study {
     /// Scores against gold labels, for every dataset that has two columns of text and a gold column.
     #[serde(default)]
     pub evaluation: Vec<EvaluationSpec>,
+    /// Models trained on labelled rows, for every dataset that has the columns they need: a label, and a training part.
+    #[serde(default)]
+    pub probe: Vec<ProbeSpec>,
+    /// Measures between two encoders on the same tokens, or between two matrices of as many rows.
+    #[serde(default)]
+    pub comparison: Vec<ComparisonSpec>,
+    /// Tables to print in place of the one of all values, in this order.
+    #[serde(default)]
+    pub table: Vec<TableSpec>,
+    /// Errors and differences beside the values.
+    #[serde(default)]
+    pub statistics: Statistics,
+    /// Whether the fitted enhancements are kept: one file for each encoder, dataset, layer and space in `transforms/`, which
+    /// `isoscope apply` maps rows of your own with. A whitening of width d takes 8·d² bytes.
+    #[serde(default = "yes")]
+    pub save_transforms: bool,
     /// What to do with rows that hold a NaN or an infinity.
     #[serde(default)]
     pub nonfinite: NonFinite,
     /// How the work is cut. The cut is part of the plan: another one may change the last bits of a value, never its meaning.
     #[serde(default)]
     pub plan: PlanOptions,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An encoder.
@@ -64,7 +84,8 @@ pub struct DatasetSpec {
     pub name: String,
     /// File to read. Relative paths are resolved as for an encoder. `--data FILE` replaces that of the first dataset.
     pub source: String,
-    /// Format of the file; by default its extension says it: `.tsv`, `.csv`, `.jsonl` or `.ndjson`, `.txt`, `.npy`.
+    /// Format of the file; by default its extension says it: `.tsv`, `.csv`, `.jsonl` or `.ndjson`, `.txt`,
+    /// `.conllu`, `.npy`.
     #[serde(default)]
     pub format: Option<Format>,
     /// Column that holds the text, or two columns that hold the sentences of a pair. Required for `tsv`, `csv` and `jsonl`;
@@ -78,6 +99,27 @@ pub struct DatasetSpec {
     /// Names of the columns of a `tsv` or `csv` file that has no header line; by default the first line names them.
     #[serde(default)]
     pub columns: Option<Vec<String>>,
+    /// Column of the class of a row, for probes and groups. Of a `conllu` file: `upos`, `xpos`, `deprel`, `lemma` or `form` of the word.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Further columns that rows carry along, for `by` and for groups; of a `conllu` file those that `label` may name.
+    #[serde(default)]
+    pub carry: Vec<String>,
+    /// Columns from files of their own, by name: a NumPy vector (`.npy`), or a text file with one value a line, an empty one for none.
+    /// Row i of the file belongs to row i of the dataset, those of `train` first. The names `label`, `gold` and `split` mean what
+    /// the keys mean; for a matrix so do `word`, `sentence`, `token_id`, `position`, `head` and `frequency`, as rows of text have them.
+    #[serde(default)]
+    pub attach: BTreeMap<String, String>,
+    /// Table of word frequencies, tab-separated: a word and its frequency on the Zipf scale (log10 of occurrences in a billion words).
+    #[serde(default)]
+    pub frequency: Option<String>,
+    /// File of the same form as `source` that holds the training part: enhancements are fitted and probes trained on it, everything
+    /// else is measured on `source` alone.
+    #[serde(default)]
+    pub train: Option<String>,
+    /// Column that says which part a row belongs to: `train` or `tr`, `test` or `te`; rows of any other part are left out.
+    #[serde(default)]
+    pub split: Option<String>,
 }
 
 /// File format of a dataset.
@@ -92,6 +134,8 @@ pub enum Format {
     Jsonl,
     /// One text a line.
     Txt,
+    /// Words of sentences with their annotation, in the CoNLL-U format of Universal Dependencies; a sentence is a row.
+    Conllu,
     /// A precomputed n×d matrix of 32- or 64-bit floats in NumPy's format; rows are observations.
     Npy,
 }
@@ -142,6 +186,10 @@ pub enum Layers {
     #[serde(with = "all")]
     #[schemars(with = "String", extend("const" = "all"))]
     All,
+    /// The encoder's output alone.
+    #[serde(with = "last")]
+    #[schemars(with = "String", extend("const" = "last"))]
+    Last,
     /// These ones; the order has no meaning.
     Some(Vec<u32>),
 }
@@ -153,6 +201,8 @@ pub enum Unit {
     /// One token.
     #[default]
     Token,
+    /// The mean over the tokens of one word. Words are those of the `conllu` file, else those of the tokenizer.
+    Word,
     /// The mean over the tokens of one sentence: one text, or one side of a pair.
     Sentence,
 }
@@ -219,6 +269,16 @@ pub struct MetricSpec {
     /// Names of the spaces to measure it in, `raw` among them; by default all.
     #[serde(default)]
     pub spaces: Option<Vec<String>>,
+    /// Layers to measure it on; by default all that the study measures. What costs much may be kept to `"last"`.
+    #[serde(default)]
+    pub layers: Option<Layers>,
+    /// Column whose values part the rows into groups: the metric, one on moments, is reported for each group on its own. Columns are
+    /// `label`, `word`, `position`, `sentence`, `token_id`, `frequency` (in whole bins), and those that the dataset carries.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Fewest rows of a group that is reported; smaller groups are counted only.
+    #[serde(default)]
+    pub min_group: Option<u64>,
     /// Parameters of the op.
     #[serde(flatten)]
     pub params: Params,
@@ -226,6 +286,89 @@ pub struct MetricSpec {
 
 /// One evaluation against gold labels.
 pub type EvaluationSpec = MetricSpec;
+
+/// One probe.
+pub type ProbeSpec = MetricSpec;
+
+/// One comparison, or a family of them. Every key that is not listed is a parameter of the selected ops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparisonSpec {
+    /// What to measure: the id of a value (`compare.cka_linear`), of an op, or of a family (`compare`).
+    pub id: String,
+    /// Names of two encoders with the same tokenizer, compared on every dataset of text; or of two datasets that are matrices of as
+    /// many rows. Not needed when the study has two encoders, or no encoder and two matrices.
+    #[serde(default)]
+    pub between: Option<[String; 2]>,
+    /// Which layers of the two encoders meet.
+    #[serde(default)]
+    pub layers: LayerPairs,
+    /// Parameters of the op.
+    #[serde(flatten)]
+    pub params: Params,
+}
+
+/// Which layers of two encoders meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerPairs {
+    /// Each layer with the same layer of the other encoder.
+    #[default]
+    Same,
+    /// Each layer with each layer of the other encoder.
+    All,
+}
+
+/// A table of some of the values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableSpec {
+    /// What stands above it.
+    pub title: String,
+    /// What a row is; the encoders stand side by side.
+    #[serde(default)]
+    pub rows: TableRows,
+    /// Ids of the values, in order; `ID#PART` for a named number of an object, and an id that ends in `*` for all that begin so.
+    pub metrics: Vec<String>,
+    /// Names of the spaces, in order; by default all.
+    #[serde(default)]
+    pub spaces: Option<Vec<String>>,
+    /// Layers; by default all.
+    #[serde(default)]
+    pub layers: Option<Layers>,
+    /// Lines below the table: conventions, and what to look for.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// What a row of a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TableRows {
+    /// A space: methods below each other.
+    #[default]
+    Space,
+    /// A layer: the curve over the layers.
+    Layer,
+    /// A value: many values of one space and layer.
+    Metric,
+}
+
+/// Errors and differences beside the values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Statistics {
+    /// Whether values that are functions of sums over the rows get a standard error: a delete-a-group jackknife over the top blocks
+    /// of the merge tree, at most 16.
+    pub jackknife: bool,
+    /// Name of the encoder that the others are compared with in `differences.parquet`; by default the first one.
+    pub baseline: Option<String>,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self { jackknife: true, baseline: None }
+    }
+}
 
 /// How the work is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -269,19 +412,26 @@ mod one_or_many {
     }
 }
 
-mod all {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+/// A variant that is written as one word.
+macro_rules! word {
+    ($module:ident, $word:literal) => {
+        mod $module {
+            use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<(), D::Error> {
-        let text = String::deserialize(d)?;
-        if text == "all" {
-            Ok(())
-        } else {
-            Err(D::Error::custom("layers is \"all\" or a list of layer numbers"))
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<(), D::Error> {
+                if String::deserialize(d)? == $word {
+                    Ok(())
+                } else {
+                    Err(D::Error::custom("layers is \"all\", \"last\" or a list of layer numbers"))
+                }
+            }
+
+            pub(super) fn serialize<S: Serializer>(s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str($word)
+            }
         }
-    }
-
-    pub(super) fn serialize<S: Serializer>(s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str("all")
-    }
+    };
 }
+
+word!(all, "all");
+word!(last, "last");

@@ -3,7 +3,7 @@
 
 use isoscope_enhance::*;
 use isoscope_plugin_sdk::prelude::*;
-use isoscope_plugin_sdk::testing::{apply, batch_of, measure, moments_of, open};
+use isoscope_plugin_sdk::testing::{apply, batch_of, measure, moments_of, open, product};
 use ndarray::array;
 
 fn fit<T: Op>(params: &str, x: &Array2<f64>) -> Result<T::Model> {
@@ -105,6 +105,45 @@ fn equal_components_share_their_rank() {
     let y = per_row::<EnhanceOp<RankTransform>>(&array![[5.0, -0.0, 0.0, 7.0], [1.0, 1.0, 1.0, 1.0]]);
     assert_eq!(y.row(0).to_vec(), vec![0.5, -1.0, -1.0, 1.5]);
     assert_eq!(y.row(1).to_vec(), vec![0.0; 4]);
+}
+
+#[test]
+fn keeping_and_removing_the_same_directions_add_up_to_the_centred_rows() {
+    let x = Array2::from_shape_fn((30, 4), |(i, j)| ((i * (j + 2)) as f64).sin() * (4 - j) as f64 + j as f64);
+    let centred = enhance::<EnhanceOp<ZeroMean>>("{}", &x, &x).unwrap();
+    for d in 1..4 {
+        let params = format!(r#"{{"components": {d}}}"#);
+        let kept = enhance::<EnhanceOp<KeepTop>>(&params, &x, &x).unwrap();
+        let removed = enhance::<EnhanceOp<Abtt>>(&params, &x, &x).unwrap();
+        assert!((&kept + &removed - &centred).iter().all(|v| v.abs() < 1e-12));
+        let op: EnhanceOp<KeepTop> = open(&params, &Input { cols: vec![4], rows: 0, seed: 0 }).unwrap();
+        let map = op.affine(&fit::<EnhanceOp<KeepTop>>(&params, &x).unwrap()).unwrap().unwrap();
+        let closed = product(x.view(), map.a.t()) + &map.c;
+        assert!((closed - kept).iter().all(|v| v.abs() < 1e-12));
+    }
+}
+
+#[test]
+fn no_more_directions_are_kept_than_the_rows_have() {
+    let all = enhance::<EnhanceOp<KeepTop>>(r#"{"D": 50}"#, &flat(), &flat()).unwrap();
+    let centred = enhance::<EnhanceOp<ZeroMean>>("{}", &flat(), &flat()).unwrap();
+    assert!((all - centred).iter().all(|v| v.abs() < 1e-12));
+    let equal = Array2::from_elem((5, 3), 0.1);
+    assert!(message(fit::<EnhanceOp<KeepTop>>("{}", &equal)).contains("every row is equal"));
+    let input = Input { cols: vec![4], rows: 0, seed: 0 };
+    assert!(message(open::<EnhanceOp<KeepTop>>(r#"{"k": 0}"#, &input)).contains("at least one"));
+}
+
+#[test]
+fn the_dimension_that_makes_rows_alike_is_dropped_not_that_of_the_largest_mean() {
+    // Dimension 1 has the largest mean, from one long row; dimension 0 is what all rows share.
+    let x = array![[1.0, 0.1, 0.0], [1.0, -0.1, 0.0], [1.0, 0.0, 0.1], [0.0, 90.0, 0.0]];
+    let by_mean = enhance::<EnhanceOp<DropDims>>(r#"{"dims": 1}"#, &x, &x).unwrap();
+    let by_cosine = enhance::<EnhanceOp<DropCosineDims>>(r#"{"dims": 1}"#, &x, &x).unwrap();
+    assert!(by_mean.column(1).iter().all(|v| v.abs() <= 0.0) && by_mean[[0, 0]] > 0.5);
+    assert!(by_cosine.column(0).iter().all(|v| v.abs() <= 0.0) && by_cosine[[3, 1]] > 89.0);
+    let zeros = Array2::zeros((3, 4));
+    assert!(message(fit::<EnhanceOp<DropCosineDims>>("{}", &zeros)).contains("no cosine"));
 }
 
 #[test]

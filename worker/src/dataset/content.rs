@@ -1,18 +1,24 @@
-//! From the fields of a row to its texts and its gold score.
+//! From the fields of a row to its texts, its gold score and what else it takes along.
 
 use super::DatasetError;
 use super::columns::{Columns, missing};
-use isoscope_core::study::DatasetSpec;
+use super::conllu::Word;
+use super::fields::fields;
+use isoscope_core::study::{DatasetSpec, Format};
 use serde_json::{Map, Value};
 use std::path::Path;
 
 /// What a row holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Content {
     /// One text, or the two of a sentence pair.
     pub(super) texts: Vec<String>,
     /// The gold score, finite.
     pub(super) gold: Option<f64>,
+    /// The fields that rows take along, in the order of [`fields`]; none of a `conllu` file, whose words have them.
+    pub(super) fields: Vec<Option<String>>,
+    /// The words of a sentence of a `conllu` file.
+    pub(super) words: Vec<Word>,
 }
 
 impl Content {
@@ -35,7 +41,8 @@ impl Content {
             }
             _ => None,
         };
-        Ok(Self { texts: columns.texts(fields), gold })
+        let texts = columns.texts(fields);
+        Ok(Self { texts, gold, fields: columns.fields(fields), words: Vec::new() })
     }
 
     /// Takes a line of a `jsonl` file.
@@ -50,7 +57,7 @@ impl Content {
             line,
             message: e.to_string(),
         })?;
-        let field = |column: &String| {
+        let field = |column: &str| {
             object.get(column).ok_or_else(|| missing(path, line, column, object.keys().cloned().collect()))
         };
         let mut texts = Vec::with_capacity(spec.text.len());
@@ -75,7 +82,18 @@ impl Content {
             }
             None => None,
         };
-        Ok(Self { texts, gold })
+        let value = |column: &str| match field(column)? {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            scalar @ (Value::Bool(_) | Value::Number(_)) => Ok(Some(scalar.to_string())),
+            other => {
+                let (path, column, found) = (path.to_path_buf(), column.to_owned(), json_type(other));
+                Err(DatasetError::NotValue { path, line, column, found })
+            }
+        };
+        let taken = fields(spec, Format::Jsonl);
+        let taken = taken.iter().map(|field| value(field.column)).collect::<Result<_, _>>()?;
+        Ok(Self { texts, gold, fields: taken, words: Vec::new() })
     }
 }
 

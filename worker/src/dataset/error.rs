@@ -32,29 +32,22 @@ pub enum DatasetError {
     },
     /// Neither the study nor the name of the file says the format.
     #[error(
-        "the format of {path} cannot be told from its name; add format = \"tsv\", \"csv\", \"jsonl\", \"txt\" or \"npy\""
+        "the format of {path} cannot be told from its name; add format = \"tsv\", \"csv\", \"jsonl\", \"txt\", \
+         \"conllu\" or \"npy\""
     )]
     UnknownFormat {
         /// File as resolved.
         path: PathBuf,
     },
-    /// A key of the study has no meaning for the format.
-    #[error("dataset `{dataset}`: `{key}` has no meaning for a {format} file; remove it")]
-    MeaninglessKey {
+    /// Keys of the dataset contradict each other or its format.
+    #[error("dataset `{dataset}`: `{field}` {message}")]
+    Contradiction {
         /// Name of the dataset.
         dataset: String,
-        /// Key to remove.
-        key: &'static str,
-        /// Format of the file.
-        format: &'static str,
-    },
-    /// No column, or more than two, were named as text.
-    #[error("dataset `{dataset}`: `text` names {found} columns; name one, or two for sentence pairs")]
-    TextColumns {
-        /// Name of the dataset.
-        dataset: String,
-        /// How many were named.
-        found: usize,
+        /// Key in question.
+        field: String,
+        /// What is wrong with it and what to do.
+        message: String,
     },
     /// Texts were asked of a matrix, or a matrix of a text file.
     #[error("{path} is in {format} format, which holds no {wanted}")]
@@ -162,6 +155,101 @@ pub enum DatasetError {
         /// JSON type found, with its article.
         found: &'static str,
     },
+    /// A field of a `jsonl` file that no column of strings can take.
+    #[error(
+        "{path}, line {line}, column `{column}`: the value is {found}; it must be a string, a number or a boolean"
+    )]
+    NotValue {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// Column in question.
+        column: String,
+        /// JSON type found, with its article.
+        found: &'static str,
+    },
+    /// A line that breaks the CoNLL-U format.
+    #[error("{path}, line {line}: {message}")]
+    Conllu {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// An attached file has more or fewer values than the dataset has rows.
+    #[error("{path} has {found} values for the column `{column}`, but the dataset has {expected} rows{}", of_training(*.train))]
+    AttachedRows {
+        /// File as resolved.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
+        /// Values in the file.
+        found: u64,
+        /// Rows of the dataset.
+        expected: u64,
+        /// Those of the training file among them.
+        train: u64,
+    },
+    /// A value of an attached file that its column cannot take.
+    #[error("{path}, {place}: `{value}` is not {expected}, which the column `{column}` holds")]
+    AttachedValue {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line, or entry of the vector.
+        place: String,
+        /// Name of the column.
+        column: String,
+        /// The value as written.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The training matrix is of another width.
+    #[error(
+        "{path} is {found} wide, but the matrix that is measured is {expected} wide; the two parts must be of one kind"
+    )]
+    TrainWidth {
+        /// File of the training part.
+        path: PathBuf,
+        /// Its width.
+        found: u32,
+        /// Width of the source.
+        expected: u32,
+    },
+    /// A part of the dataset is empty.
+    #[error(
+        "{path}: the column `{column}` puts no row into the part `{empty}` ({train} train, {test} test, {other} of any other \
+         part); its values are `train` or `tr`, `test` or `te`"
+    )]
+    EmptyPart {
+        /// File that holds the column.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
+        /// The part without rows.
+        empty: &'static str,
+        /// Rows of the training part.
+        train: u64,
+        /// Rows of the test part.
+        test: u64,
+        /// Rows that are left out.
+        other: u64,
+    },
+    /// A line of a table of frequencies that is not a word and a number.
+    #[error(
+        "{path}, line {line}: {message}; a line holds a word, a tab, and its frequency on the Zipf scale"
+    )]
+    Frequency {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Rows that the dataset does not have.
     #[error("{path}: rows {} to {} were asked for, but there are {have}", .rows.start, .rows.end)]
     OutOfRange {
@@ -188,6 +276,10 @@ pub enum DatasetError {
         /// What is wrong with it.
         source: NpyError,
     },
+}
+
+fn of_training(rows: u64) -> String {
+    if rows == 0 { String::new() } else { format!(", the {rows} of the training file first") }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

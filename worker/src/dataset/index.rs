@@ -8,19 +8,25 @@ const PLACES: usize = 4096;
 /// Keeps the place of every `stride`-th row; when there are too many, every second one is dropped.
 pub(super) struct IndexBuilder {
     rows: u64,
+    most: usize,
     index: RowIndex,
 }
 
 impl IndexBuilder {
     /// Begins an index of no rows.
     pub(super) fn new() -> Self {
-        Self { rows: 0, index: RowIndex { stride: 1, places: Vec::new() } }
+        Self::with_places(PLACES)
+    }
+
+    /// Begins an index of no rows that keeps at most `most` places, an even number.
+    pub(super) fn with_places(most: usize) -> Self {
+        Self { rows: 0, most, index: RowIndex { stride: 1, places: Vec::new() } }
     }
 
     /// Notes where the next row begins.
     pub(super) fn push(&mut self, place: Place) {
         if self.rows.is_multiple_of(self.index.stride) {
-            if self.index.places.len() == PLACES {
+            if self.index.places.len() == self.most {
                 self.thin();
             }
             self.index.places.push(place);
@@ -33,7 +39,7 @@ impl IndexBuilder {
         (self.rows, self.index)
     }
 
-    /// Doubles the stride. The row at hand is a multiple of the new stride too, because `PLACES` is even.
+    /// Doubles the stride. The row at hand is a multiple of the new stride too, because `most` is even.
     fn thin(&mut self) {
         let mut nth = 0_usize;
         self.index.places.retain(|_| {

@@ -54,6 +54,20 @@ pub enum NpyError {
         /// The shape as the header gives it.
         found: Vec<u64>,
     },
+    /// Elements of a vector that are neither whole numbers nor floats.
+    #[error(
+        "dtype {found} is not supported; save whole numbers or floats, or write a text file with one value a line"
+    )]
+    VectorDtype {
+        /// The dtype as the header writes it.
+        found: String,
+    },
+    /// Not a vector.
+    #[error("shape ({}) is not that of a vector: there must be one value a row", comma(.found))]
+    NotVector {
+        /// The shape as the header gives it.
+        found: Vec<u64>,
+    },
     /// The data are shorter or longer than the header says.
     #[error("{found} bytes of data where the header promises {expected}; the file is cut short or damaged")]
     Size {
@@ -102,11 +116,42 @@ pub struct NpyHeader {
     pub data_len: u64,
 }
 
+/// A header as written: what the three entries of its dictionary say.
+pub(super) struct RawHeader {
+    /// Element type as the file writes it, quotes included.
+    pub(super) descr: Value,
+    /// Whether columns lie end to end.
+    pub(super) fortran_order: bool,
+    /// Sizes of the axes.
+    pub(super) shape: Vec<u64>,
+    /// Byte at which the data begin.
+    pub(super) data_start: u64,
+}
+
 /// Reads a header, and leaves the reader at the first row.
 ///
 /// # Errors
 /// Whatever is not a row-major n×d matrix of `<f4` or `<f8`.
 pub fn read_header(reader: &mut impl Read) -> Result<NpyHeader, NpyError> {
+    let RawHeader { descr, fortran_order, shape, data_start } = read_raw(reader)?;
+    let dtype = match descr.as_string().map(String::as_str) {
+        Some("<f4") => Dtype::F4,
+        Some("<f8") => Dtype::F8,
+        _ => return Err(NpyError::Dtype { found: descr.to_string() }),
+    };
+    let &[rows, wide] = shape.as_slice() else { return Err(NpyError::Shape { found: shape }) };
+    let data_len = rows.checked_mul(wide).and_then(|elements| elements.checked_mul(dtype.size()));
+    let (Some(data_len), Ok(cols @ 1..)) = (data_len, u32::try_from(wide)) else {
+        return Err(NpyError::Shape { found: shape });
+    };
+    if fortran_order {
+        return Err(NpyError::FortranOrder);
+    }
+    Ok(NpyHeader { dtype, rows, cols, data_start, data_len })
+}
+
+/// Reads a header whatever it describes, and leaves the reader at the first element.
+pub(super) fn read_raw(reader: &mut impl Read) -> Result<RawHeader, NpyError> {
     let mut head = [0; 8];
     reader.read_exact(&mut head).map_err(|e| cut_short(e, NpyError::NotNpy))?;
     if !head.starts_with(MAGIC) {
@@ -177,8 +222,8 @@ pub(super) fn read_rows(
     Array2::from_shape_vec(shape, values).map_err(|e| source.unreadable(io::Error::other(e)))
 }
 
-/// Takes from the dictionary what a matrix needs.
-fn interpret(text: &str, data_start: u64) -> Result<NpyHeader, NpyError> {
+/// Takes the three entries from the dictionary.
+fn interpret(text: &str, data_start: u64) -> Result<RawHeader, NpyError> {
     if text.bytes().filter(|byte| b"([{".contains(byte)).count() > DEEPEST_HEADER {
         return Err(damaged("it is nested too deeply"));
     }
@@ -188,23 +233,11 @@ fn interpret(text: &str, data_start: u64) -> Result<NpyHeader, NpyError> {
         let found = entries.iter().find(|(name, _)| name.as_string().is_some_and(|name| name == key));
         found.map(|(_, value)| value).ok_or_else(|| damaged(format!("`{key}` is missing")))
     };
-    let descr = entry("descr")?;
-    let dtype = match descr.as_string().map(String::as_str) {
-        Some("<f4") => Dtype::F4,
-        Some("<f8") => Dtype::F8,
-        _ => return Err(NpyError::Dtype { found: descr.to_string() }),
-    };
+    let descr = entry("descr")?.clone();
     let shape = shape(entry("shape")?)?;
-    let &[rows, wide] = shape.as_slice() else { return Err(NpyError::Shape { found: shape }) };
-    let data_len = rows.checked_mul(wide).and_then(|elements| elements.checked_mul(dtype.size()));
-    let (Some(data_len), Ok(cols @ 1..)) = (data_len, u32::try_from(wide)) else {
-        return Err(NpyError::Shape { found: shape });
-    };
-    match entry("fortran_order")?.as_boolean() {
-        Some(false) => Ok(NpyHeader { dtype, rows, cols, data_start, data_len }),
-        Some(true) => Err(NpyError::FortranOrder),
-        None => Err(damaged("`fortran_order` is not a boolean")),
-    }
+    let fortran_order = entry("fortran_order")?.as_boolean();
+    let fortran_order = fortran_order.ok_or_else(|| damaged("`fortran_order` is not a boolean"))?;
+    Ok(RawHeader { descr, fortran_order, shape, data_start })
 }
 
 fn shape(value: &Value) -> Result<Vec<u64>, NpyError> {

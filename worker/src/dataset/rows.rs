@@ -2,6 +2,7 @@
 
 use super::DatasetError;
 use super::columns::Columns;
+use super::conllu;
 use super::content::Content;
 use super::lines::Lines;
 use super::records::Records;
@@ -23,6 +24,8 @@ enum Cut<R: Read> {
     Texts(Lines<R>),
     /// `jsonl`: a line is an object.
     Objects(Lines<R>),
+    /// `conllu`: the lines up to a blank one are a sentence.
+    Sentences(Lines<R>),
     /// `tsv`: a line is split on tabs.
     Tabs(Lines<R>, Columns),
     /// `csv`: a record may span lines.
@@ -45,24 +48,25 @@ impl<'a, R: Read> Rows<'a, R> {
         let cut = match format {
             Format::Txt => Cut::Texts(Lines::new(stream, start)),
             Format::Jsonl => Cut::Objects(Lines::new(stream, start)),
+            Format::Conllu => Cut::Sentences(Lines::new(stream, start)),
             Format::Tsv => {
                 let mut lines = Lines::new(stream, start);
                 let columns = if let Some(names) = &spec.columns {
-                    Columns::find(spec, path, start.line, names)?
+                    Columns::find(spec, format, path, start.line, names)?
                 } else {
                     let (place, text) = lines.next_line(path)?.ok_or_else(empty)?;
                     let names: Vec<String> = text.split('\t').map(str::to_owned).collect();
-                    Columns::find(spec, path, place.line, &names)?
+                    Columns::find(spec, format, path, place.line, &names)?
                 };
                 Cut::Tabs(lines, columns)
             }
             Format::Csv => {
                 let mut records = Records::new(stream, start, len);
                 let columns = if let Some(names) = &spec.columns {
-                    Columns::find(spec, path, start.line, names)?
+                    Columns::find(spec, format, path, start.line, names)?
                 } else {
                     let header = records.next_record(path)?.ok_or_else(empty)?;
-                    Columns::find(spec, path, header.line, header.fields)?
+                    Columns::find(spec, format, path, header.line, header.fields)?
                 };
                 Cut::Records(records, columns)
             }
@@ -79,6 +83,7 @@ impl<'a, R: Read> Rows<'a, R> {
         let cut = match self.cut {
             Cut::Texts(_) => Cut::Texts(Lines::new(stream, place)),
             Cut::Objects(_) => Cut::Objects(Lines::new(stream, place)),
+            Cut::Sentences(_) => Cut::Sentences(Lines::new(stream, place)),
             Cut::Tabs(_, columns) => Cut::Tabs(Lines::new(stream, place), columns),
             Cut::Records(_, columns) => Cut::Records(Records::new(stream, place, len), columns),
         };
@@ -91,7 +96,13 @@ impl<'a, R: Read> Rows<'a, R> {
         match &mut self.cut {
             Cut::Texts(lines) => {
                 let line = lines.next_line(path)?;
-                Ok(line.map(|(place, text)| (place, Content { texts: vec![text.to_owned()], gold: None })))
+                let content = |text: &str| Content { texts: vec![text.to_owned()], ..Content::default() };
+                Ok(line.map(|(place, text)| (place, content(text))))
+            }
+            Cut::Sentences(lines) => {
+                let sentence = conllu::next_sentence(lines, spec, path)?;
+                let content = |text, words| Content { texts: vec![text], words, ..Content::default() };
+                Ok(sentence.map(|(place, sentence)| (place, content(sentence.text, sentence.words))))
             }
             Cut::Objects(lines) => {
                 while let Some((place, text)) = lines.next_line(path)? {

@@ -24,9 +24,9 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Opens the source of a dataset; a relative one is looked up in `base`.
-    pub(super) fn open(spec: &DatasetSpec, base: &Path) -> Result<Self, DatasetError> {
-        Self::open_path(base.join(&spec.source))
+    /// Opens a file that a dataset names; a relative one is looked up in `base`.
+    pub(super) fn open(file: &str, base: &Path) -> Result<Self, DatasetError> {
+        Self::open_path(base.join(file))
     }
 
     /// Opens a file, and refuses a compressed one.
@@ -68,17 +68,6 @@ pub(super) fn format(spec: &DatasetSpec, path: &Path) -> Result<Format, DatasetE
     spec.resolved_format().ok_or_else(|| DatasetError::UnknownFormat { path: path.to_path_buf() })
 }
 
-/// Returns the name of a format as a study writes it.
-pub(super) fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Tsv => "tsv",
-        Format::Csv => "csv",
-        Format::Jsonl => "jsonl",
-        Format::Txt => "txt",
-        Format::Npy => "npy",
-    }
-}
-
 /// Digests everything that is read through it.
 pub(super) struct Digesting<R> {
     inner: R,
@@ -89,6 +78,11 @@ impl<R: Read> Digesting<R> {
     /// Begins an empty digest over `inner`.
     pub(super) fn new(inner: R) -> Self {
         Self { inner, hash: Sha256::new() }
+    }
+
+    /// Digests the next `n` bytes, at most those that there are.
+    pub(super) fn skip(&mut self, n: u64) -> io::Result<()> {
+        io::copy(&mut self.by_ref().take(n), &mut io::sink()).map(|_| ())
     }
 
     /// Reads what is left and returns the digest of all bytes, written `sha256:` and 64 hexadecimal digits.

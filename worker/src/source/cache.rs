@@ -45,8 +45,8 @@ struct Contents {
 pub(super) fn key(plan: &Plan, subject: &Subject, model: &PlannedModel, shard: u64) -> String {
     let policy = &plan.study.representation;
     let parts = (
-        (&model.facts, &subject.dataset_facts.digest, &subject.dataset.text, &subject.dataset.gold),
-        (&subject.layers, subject.max_tokens, &policy.exclude, plan.study.plan.batch_tokens),
+        (&model.facts, &subject.dataset_facts.digest, &subject.dataset),
+        (&subject.layers, subject.max_tokens, &policy.exclude, policy.unit, plan.study.plan.batch_tokens),
         (subject.rows(shard), &plan.numerics_class),
     );
     let text = serde_json::to_string(&parts).unwrap_or_default();
@@ -82,6 +82,11 @@ impl RowCache {
         let contents = read_contents(&mut file).map_err(|e| failed(&path, e))?;
         let mut numbers = Vec::new();
         for record in &contents.records {
+            if !sink.wants(record.layer as usize) {
+                let bytes = (record.rows * record.width * size_of::<f32>()) as i64;
+                file.seek_relative(bytes).map_err(|e| failed(&path, e))?;
+                continue;
+            }
             numbers.resize(record.rows * record.width, 0.0_f32);
             file.read_exact(bytemuck::cast_slice_mut(&mut numbers)).map_err(|e| failed(&path, e))?;
             let rows = ArrayView2::from_shape((record.rows, record.width), &numbers);

@@ -2,6 +2,7 @@
 
 mod cache;
 mod matrix;
+mod pair;
 mod text;
 
 pub use cache::RowCache;
@@ -9,6 +10,7 @@ pub use cache::RowCache;
 use crate::error::WorkerError;
 use crate::models::Models;
 use crate::rows::Columns;
+use isoscope_core::catalogue::Needs;
 use isoscope_core::plan::{Plan, Subject};
 use isoscope_core::result::Tally;
 use ndarray::ArrayView2;
@@ -16,6 +18,12 @@ use std::path::Path;
 
 /// Receives the rows of a shard, batch by batch and layer by layer.
 pub trait RowSink {
+    /// Tells whether anybody looks at the rows of the `layer`-th layer of the subject; rows that nobody wants need not be read.
+    fn wants(&self, layer: usize) -> bool {
+        let _ = layer;
+        true
+    }
+
     /// Takes n×d rows of the `layer`-th layer of the subject.
     ///
     /// # Errors
@@ -28,6 +36,21 @@ pub trait RowSink {
     /// # Errors
     /// When the rows cannot be absorbed.
     fn wide_rows(&mut self, rows: ArrayView2<'_, f64>, columns: &Columns) -> Result<(), WorkerError>;
+
+    /// Takes the row-aligned rows of two clouds, n×d each, that meet in a slot of the subject's layers.
+    ///
+    /// # Errors
+    /// When the rows cannot be absorbed, or the sink takes one cloud only.
+    fn pair(
+        &mut self,
+        slot: usize,
+        left: ArrayView2<'_, f64>,
+        right: ArrayView2<'_, f64>,
+        columns: &Columns,
+    ) -> Result<(), WorkerError> {
+        let _ = (slot, left, right, columns);
+        Err(WorkerError::task("rows of two clouds where one was expected"))
+    }
 }
 
 /// Everything that rows of a subject can come from.
@@ -44,12 +67,31 @@ pub struct Sources<'a> {
     pub cache: &'a RowCache,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    /// The same sources for another subject of the plan.
+    fn of<'b>(&self, subject: &'b Subject) -> Sources<'b>
+    where
+        'a: 'b,
+    {
+        Sources { plan: self.plan, subject, base: self.base, models: self.models, cache: self.cache }
+    }
+
+    /// Tells whether a later pass may want the rows again: one that is planned, or one that an op or a fit may ask for.
+    fn are_kept(&self) -> bool {
+        let on_rows = |needs: Needs| needs == Needs::Rows;
+        self.plan.stages > 1
+            || self.plan.ops.iter().any(|op| on_rows(op.needs))
+            || self.plan.nodes.iter().filter_map(|node| node.step.as_ref()).any(|step| on_rows(step.needs))
+    }
+
     /// Pushes the rows of a shard into `sink`: from the cache when they are there, else from the encoder or the file.
     ///
     /// # Errors
     /// When the source cannot be read or encoded, or the sink fails.
     pub fn shard(&self, shard: u64, sink: &mut dyn RowSink) -> Result<Tally, WorkerError> {
+        if let Some(partner) = &self.subject.partner {
+            return pair::shard(self, partner, shard, sink);
+        }
         let Some(model) = &self.subject.model else {
             return matrix::shard(self, shard, sink);
         };
@@ -58,7 +100,7 @@ impl Sources<'_> {
             return Ok(tally);
         }
         let loaded = self.models.get(model, self.base)?;
-        if self.plan.stages < 2 {
+        if !self.are_kept() {
             return text::shard(self, shard, &loaded, sink);
         }
         let mut recorder = self.cache.record(&key, sink);

@@ -78,8 +78,8 @@ pub(crate) fn functions(subject: &Subject) -> Judged {
             HOLDS
         };
     }
-    if !matches!(manifest.needs, Needs::Moments | Needs::Nothing) {
-        return broken("an enhancement is fitted on moments or on nothing: needs must say so");
+    if matches!(manifest.needs, Needs::MomentsThenRows | Needs::Sample) {
+        return broken("an enhancement is fitted on moments, on rows or on nothing: needs must say so");
     }
     let measured = subject.run(&op, &cloud, &Cut::whole(&cloud))?;
     match (manifest.affine, op.affine(&measured.model, cloud.widths()[0])?.is_some()) {

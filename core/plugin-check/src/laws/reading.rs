@@ -9,7 +9,7 @@ use crate::breach::{Breach, HOLDS, Judged, broken, does_not_apply};
 use crate::cut::{Cut, Merging};
 use crate::drive::{Measured, Subject};
 use crate::limit::memory;
-use crate::moments::LentMoments;
+use crate::moments::{all_of, lend};
 use crate::report::{Report, TOLERANCE};
 
 /// Times that an op is opened and closed.
@@ -80,10 +80,10 @@ fn interleaved(subject: &Subject, op: &Op, clouds: &[Cloud; 2]) -> Result<(), Br
 fn first_pass(subject: &Subject, op: &Op, cloud: &Cloud) -> Result<Option<(Vec<u8>, u32)>, Breach> {
     match subject.op.needs {
         Needs::Moments | Needs::Nothing => Ok(None),
-        Needs::Rows => Ok(Some((Vec::new(), 0))),
+        Needs::Rows | Needs::Sample => Ok(Some((Vec::new(), 0))),
         Needs::MomentsThenRows => {
-            let lent = LentMoments::of(cloud.rows(0));
-            let finished = op.measure(&lent.lend(&subject.op.parts), &mut Collected::default())?;
+            let lent = all_of(cloud.rows(0));
+            let finished = op.measure(&lend(&lent, &subject.op.parts), &mut Collected::default())?;
             Ok(finished.again.then_some((finished.model, 1)))
         }
     }
@@ -100,12 +100,12 @@ fn finished(mut run: Run) -> Result<Report, Breach> {
 pub(crate) fn no_leak(subject: &Subject) -> Judged {
     // Wide rows, so that whatever is lost is large.
     let cloud = Cloud::wide(&subject.op, 8, 96);
-    let lent = LentMoments::of(cloud.rows(0));
+    let lent = all_of(cloud.rows(0));
     let round = || -> Result<(), Breach> {
         let op = subject.open(&cloud.widths(), "{}")?;
         let (mut model, mut pass) = (Vec::new(), 0);
         if op.can_measure() {
-            model = op.measure(&lent.lend(&subject.op.parts), &mut Collected::default())?.model;
+            model = op.measure(&lend(&lent, &subject.op.parts), &mut Collected::default())?.model;
             pass = 1;
         }
         if subject.op.needs == Needs::Moments && !subject.is_enhancement() {

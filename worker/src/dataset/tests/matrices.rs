@@ -6,7 +6,7 @@ use crate::dataset::{read_matrix, read_texts};
 use ndarray::{Array2, Axis, Slice, array};
 
 /// An npy file as `numpy` writes it: the header is padded so that the data begin at a multiple of 64.
-fn file(version: u8, dict: &str, data: &[u8]) -> Vec<u8> {
+pub(super) fn file(version: u8, dict: &str, data: &[u8]) -> Vec<u8> {
     let size_bytes = if version == 1 { 2 } else { 4 };
     let unpadded = 8 + size_bytes + dict.len() + 1;
     let header = format!("{dict}{}\n", " ".repeat(unpadded.next_multiple_of(64) - unpadded));
@@ -14,15 +14,15 @@ fn file(version: u8, dict: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY", &[version, 0][..], &size[..size_bytes], header.as_bytes(), data].concat()
 }
 
-fn dict(descr: &str, fortran: &str, shape: &str) -> String {
+pub(super) fn dict(descr: &str, fortran: &str, shape: &str) -> String {
     format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}")
 }
 
-fn bytes32(x: &Array2<f64>) -> Vec<u8> {
+pub(super) fn bytes32(x: &Array2<f64>) -> Vec<u8> {
     x.iter().flat_map(|&v| (v as f32).to_le_bytes()).collect()
 }
 
-fn bytes64(x: &Array2<f64>) -> Vec<u8> {
+pub(super) fn bytes64(x: &Array2<f64>) -> Vec<u8> {
     x.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 

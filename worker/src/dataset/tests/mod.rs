@@ -1,13 +1,20 @@
 //! Datasets written, surveyed and read again.
 #![allow(clippy::unwrap_used)]
 
+mod attached;
+mod columns;
+mod conllu;
 mod matrices;
+mod parts;
 mod ranges;
 mod refusals;
 
-use super::{DatasetError, Row, read_texts, survey};
+use super::{DatasetError, Row, read_columns, read_texts, survey};
+use crate::rows::Column;
 use isoscope_core::facts::DatasetFacts;
 use isoscope_core::study::DatasetSpec;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use tempfile::TempDir;
 
@@ -28,6 +35,12 @@ impl Dataset {
             text: text.iter().map(|&name| name.to_owned()).collect(),
             gold: gold.map(str::to_owned),
             columns: None,
+            label: None,
+            carry: Vec::new(),
+            attach: BTreeMap::new(),
+            frequency: None,
+            train: None,
+            split: None,
         };
         Self { folder, spec }
     }
@@ -39,6 +52,18 @@ impl Dataset {
 
     fn overwrite(&self, bytes: impl AsRef<[u8]>) {
         fs::write(self.folder.path().join(&self.spec.source), bytes).unwrap();
+    }
+
+    /// Writes a file beside the dataset.
+    fn beside(&self, file: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.folder.path().join(file), bytes).unwrap();
+    }
+
+    /// Attaches a file as a column.
+    fn attach(mut self, name: &str, file: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.beside(file, bytes);
+        self.spec.attach.insert(name.to_owned(), file.to_owned());
+        self
     }
 
     fn survey(&self) -> Result<DatasetFacts, DatasetError> {
@@ -54,6 +79,27 @@ impl Dataset {
         self.texts(&facts, 0..facts.rows).unwrap()
     }
 
+    /// The columns of all rows, and those of any range, which must be slices of them.
+    fn columns(&self) -> BTreeMap<String, Column> {
+        let facts = self.survey().unwrap();
+        let is_text = facts.width.is_none();
+        let read = |rows: std::ops::Range<u64>| {
+            let texts = if is_text { self.texts(&facts, rows.clone()).unwrap() } else { Vec::new() };
+            read_columns(&self.spec, &facts, self.folder.path(), rows, &texts).unwrap()
+        };
+        let all = read(0..facts.rows);
+        for from in 0..=facts.rows {
+            for to in from..=facts.rows {
+                for (name, column) in read(from..to) {
+                    let keys = (0..column.len()).map(|i| column.key(i).map(Cow::into_owned));
+                    let slice = keys_of(&all[&name], from as usize..to as usize);
+                    assert_eq!(keys.collect::<Vec<_>>(), slice, "{name} of {from} to {to}");
+                }
+            }
+        }
+        all
+    }
+
     /// Surveys what must be refused; returns the message without the folder.
     fn refusal(&self) -> String {
         self.brief(&self.survey().unwrap_err())
@@ -64,8 +110,21 @@ impl Dataset {
     }
 }
 
+/// Values of some rows of a column as text.
+fn keys_of(column: &Column, rows: std::ops::Range<usize>) -> Vec<Option<String>> {
+    rows.map(|i| column.key(i).map(Cow::into_owned)).collect()
+}
+
+/// Values of a column as text; `-` is a missing one.
+fn written(column: &Column) -> String {
+    let values =
+        keys_of(column, 0..column.len()).into_iter().map(|key| key.unwrap_or_else(|| "-".to_owned()));
+    values.collect::<Vec<_>>().join(" ")
+}
+
 fn row(index: u64, texts: &[&str], gold: Option<f64>) -> Row {
-    Row { index, texts: texts.iter().map(|&text| text.to_owned()).collect(), gold }
+    let texts = texts.iter().map(|&text| text.to_owned()).collect();
+    Row { index, texts, gold, fields: Vec::new(), words: Vec::new() }
 }
 
 #[test]

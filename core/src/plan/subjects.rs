@@ -1,0 +1,138 @@
+//! The subjects of a plan: what is measured, and which ops each has the columns for.
+
+use super::cut::{Cut, rows_of_a_task};
+use super::{PlannedModel, PlannedOp, Subject};
+use crate::catalogue::Kind;
+use crate::facts::{DatasetFacts, Facts, ModelFacts};
+use crate::study::{DatasetSpec, Format, Layers, ModelSpec, Study};
+use crate::violation::Violation;
+
+/// Plans one subject for each encoder on each dataset of text, and for each matrix.
+pub(super) fn plan(study: &Study, facts: &Facts, found: &mut Vec<Violation>) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for (dataset, dataset_facts) in study.dataset.iter().zip(&facts.datasets) {
+        if dataset_facts.format == Format::Npy {
+            subjects.push(matrix(study, dataset, dataset_facts));
+            continue;
+        }
+        for (i, (model, model_facts)) in study.model.iter().zip(&facts.models).enumerate() {
+            let layers = layers(study, model, model_facts, found);
+            let (model, dataset) = ((model, model_facts), (dataset, dataset_facts));
+            subjects.push(text(study, &facts.numerics_class, model, dataset, layers));
+            if study.representation.max_tokens.is_some_and(|most| most > model_facts.max_positions as usize) {
+                let message = format!("model[{i}] takes at most {} tokens", model_facts.max_positions);
+                found.push(Violation::new("representation.max_tokens", message));
+            }
+        }
+    }
+    subjects
+}
+
+/// The layers of an encoder that the study asks for.
+pub(super) fn layers(
+    study: &Study,
+    model: &ModelSpec,
+    facts: &ModelFacts,
+    found: &mut Vec<Violation>,
+) -> Vec<u32> {
+    match &study.representation.layers {
+        Layers::All => (0..facts.hidden_states).collect(),
+        Layers::Last => vec![facts.hidden_states.saturating_sub(1)],
+        Layers::Some(wanted) => {
+            let mut layers = wanted.clone();
+            layers.sort_unstable();
+            layers.dedup();
+            for layer in layers.iter().filter(|&&layer| layer >= facts.hidden_states) {
+                let last = facts.hidden_states - 1;
+                let message = format!("`{}` has no layer {layer}; its layers are 0 to {last}", model.name);
+                found.push(Violation::new("representation.layers", message));
+            }
+            layers
+        }
+    }
+}
+
+/// The subject of a precomputed matrix.
+pub(super) fn matrix(study: &Study, dataset: &DatasetSpec, facts: &DatasetFacts) -> Subject {
+    // Where sentences begin is not known before the rows are read, and no sentence may be parted.
+    let sentences = facts.columns.iter().any(|column| column == "sentence");
+    let cut = if sentences { Cut::whole(study, facts.rows) } else { Cut::new(study, facts.rows, u64::MAX) };
+    Subject {
+        model: None,
+        dataset: dataset.clone(),
+        dataset_facts: facts.clone(),
+        partner: None,
+        layers: vec![0],
+        width: facts.width.unwrap_or(0),
+        max_tokens: 0,
+        shard_rows: cut.shard_rows,
+        shards: cut.shards,
+        block_level: cut.block_level,
+        group_level: cut.group_level,
+        ops: Vec::new(),
+    }
+}
+
+/// The subject of an encoder on text.
+pub(super) fn text(
+    study: &Study,
+    numerics_class: &str,
+    (model, model_facts): (&ModelSpec, &ModelFacts),
+    (dataset, dataset_facts): (&DatasetSpec, &DatasetFacts),
+    layers: Vec<u32>,
+) -> Subject {
+    let limit = model_facts.max_positions;
+    let wanted = study.representation.max_tokens.map_or(limit, |most| most as u32).min(limit);
+    let task_rows = rows_of_a_task(numerics_class, &[model_facts], dataset_facts.sides, wanted);
+    let cut = Cut::new(study, dataset_facts.rows, task_rows);
+    Subject {
+        model: Some(planned(model, model_facts)),
+        layers,
+        width: model_facts.width,
+        max_tokens: wanted,
+        shard_rows: cut.shard_rows,
+        shards: cut.shards,
+        block_level: cut.block_level,
+        group_level: cut.group_level,
+        ..matrix(study, dataset, dataset_facts)
+    }
+}
+
+/// An encoder as the plan knows it.
+pub(super) fn planned(model: &ModelSpec, facts: &ModelFacts) -> PlannedModel {
+    PlannedModel { name: model.name.clone(), source: model.source.clone(), facts: facts.clone() }
+}
+
+/// Indices of the ops that a subject can be given: those of one cloud or of two, whose columns it has.
+pub(super) fn applicable(study: &Study, subject: &Subject, ops: &[PlannedOp]) -> Vec<u32> {
+    let has = |column: &String| subject.dataset_facts.has(column, study.representation.unit);
+    let fits = |op: &PlannedOp| {
+        op.pairing.as_ref() == subject.partner.as_ref().map(|partner| &partner.pairing)
+            && op.columns.iter().chain(&op.by).all(has)
+            && !(reads_pairs(op) && subject.model.is_some() && subject.dataset_facts.sides != 2)
+    };
+    (0..).zip(ops).filter(|(_, op)| fits(op)).map(|(i, _)| i).collect()
+}
+
+/// Gold scores that stand beside sentences are those of pairs.
+fn reads_pairs(op: &PlannedOp) -> bool {
+    ["gold", "sentence"].iter().all(|name| op.columns.iter().any(|column| column == name))
+}
+
+/// Reports ops that no subject can be given, with the columns that are wanting.
+pub(super) fn refuse_unusable(subjects: &[Subject], ops: &[PlannedOp], found: &mut Vec<Violation>) {
+    for (i, op) in (0..).zip(ops) {
+        if op.space != 0 || subjects.iter().any(|s| s.ops.contains(&i)) {
+            continue;
+        }
+        let columns: Vec<&str> = op.columns.iter().chain(&op.by).map(String::as_str).collect();
+        let how = match op.kind {
+            Kind::Evaluation if reads_pairs(op) => "; gold scores need two text columns and a gold column",
+            Kind::Probe => "; add `label`, and `train` or `split`, to a dataset",
+            _ => "; name them in `carry` or `attach` of a dataset",
+        };
+        let message =
+            format!("`{}` needs the columns {}, which no dataset has{how}", op.op.id, columns.join(", "));
+        found.push(Violation::new("dataset", message));
+    }
+}

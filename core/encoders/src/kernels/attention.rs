@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Error, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor, bail};
 use multiversion::multiversion;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Axis, Ix2, RawData, Slice};
@@ -22,49 +22,130 @@ impl Sequences {
     }
 }
 
-/// Computes softmax(Q·Kᵀ/√(H/heads))·V for every head of every sequence.
-///
-/// `qkv` is T×3H, the queries, keys and values side by side, the heads of each side by side; the result is T×H.
-pub(crate) fn self_attention(qkv: &Tensor, sequences: &Sequences, heads: usize) -> Result<Tensor> {
-    qkv.apply_op1_no_bwd(&SelfAttention { sequences: sequences.clone(), heads })
+/// What a family's self-attention does beside softmax(Q·Kᵀ)·V.
+#[derive(Clone, Debug)]
+pub(crate) struct Attention {
+    /// Number of heads, H/heads wide each.
+    pub(crate) heads: usize,
+    /// Factor on Q·Kᵀ, before anything is added.
+    pub(crate) scale: f32,
+    /// heads×(2R−1): what is added to the score of query i and key j by their distance, in column R−1 + (j − i). R is the
+    /// length of the longest sequence.
+    pub(crate) distance_bias: Option<Tensor>,
+    /// Largest distance |j − i| at which a query sees a key; `None` when it sees all.
+    pub(crate) window: Option<usize>,
 }
 
-struct SelfAttention {
-    sequences: Sequences,
-    heads: usize,
+impl Attention {
+    /// Scaled dot products over the whole sequence, as in the first transformer.
+    pub(crate) fn plain(heads: usize, width: usize) -> Self {
+        let scale = 1.0 / ((width / heads.max(1)) as f32).sqrt();
+        Self { heads, scale, distance_bias: None, window: None }
+    }
+}
+
+/// Computes softmax(scale·Q·Kᵀ + bias)·V for every head of every sequence.
+///
+/// `qkv` is T×3H, the queries, keys and values side by side, the heads of each side by side; the result is T×H.
+pub(crate) fn self_attention(qkv: &Tensor, sequences: &Sequences, form: &Attention) -> Result<Tensor> {
+    let op = SelfAttention { sequences, form };
+    match &form.distance_bias {
+        Some(bias) => qkv.apply_op2_no_bwd(bias, &op),
+        None => qkv.apply_op1_no_bwd(&op),
+    }
+}
+
+struct SelfAttention<'a> {
+    sequences: &'a Sequences,
+    form: &'a Attention,
 }
 
 /// Scores held at a time: 256 KiB, so that a block stays in the second-level cache whatever the length of the sequence.
 const BLOCK: usize = 1 << 16;
 
-impl CustomOp1 for SelfAttention {
+const NAME: &str = "self_attention";
+
+impl CustomOp1 for SelfAttention<'_> {
     fn name(&self) -> &'static str {
-        "self_attention"
+        NAME
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.compute(storage, layout, None)
+    }
+}
+
+impl CustomOp2 for SelfAttention<'_> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (heads, columns) = bias_layout.shape().dims2()?;
+        if heads != self.form.heads || columns % 2 == 0 {
+            bail!("{NAME} of {} heads cannot add a bias of {heads}x{columns}", self.form.heads);
+        }
+        let bias = slice(NAME, bias, bias_layout)?;
+        self.compute(storage, layout, Some(DistanceBias { values: bias, reach: columns.div_ceil(2) }))
+    }
+}
+
+impl SelfAttention<'_> {
+    fn compute(
+        &self,
+        storage: &CpuStorage,
+        layout: &Layout,
+        bias: Option<DistanceBias<'_>>,
+    ) -> Result<(CpuStorage, Shape)> {
         let (rows, width3) = layout.shape().dims2()?;
-        let width = width3 / 3;
-        if width * 3 != width3 || self.heads == 0 || width % self.heads != 0 {
-            bail!(
-                "self_attention cannot split rows of {width3} into queries, keys and values of {} heads",
-                self.heads
-            );
+        let (width, heads) = (width3 / 3, self.form.heads);
+        if width * 3 != width3 || heads == 0 || width % heads != 0 {
+            bail!("{NAME} cannot split rows of {width3} into queries, keys and values of {heads} heads");
         }
         if self.sequences.0.last().is_some_and(|&end| end != rows) {
-            bail!("self_attention got {rows} rows for sequences that end at {:?}", self.sequences.0.last());
+            bail!("{NAME} got {rows} rows for sequences that end at {:?}", self.sequences.0.last());
         }
-        let qkv = slice(self.name(), storage, layout)?;
+        let qkv = slice(NAME, storage, layout)?;
         let qkv = ArrayView2::from_shape((rows, width3), qkv).map_err(Error::wrap)?;
         let mut y = vec![0.0_f32; rows * width];
         let mut out = ArrayViewMut2::from_shape((rows, width), &mut y).map_err(Error::wrap)?;
         let mut scratch = Vec::new();
         for bounds in self.sequences.0.windows(2) {
             let range = bounds[0]..bounds[1];
+            if bias.is_some_and(|bias| range.len() > bias.reach) {
+                bail!("{NAME} has no bias for a sequence of {} tokens", range.len());
+            }
             let qkv = cut(qkv, range.clone(), 0..width3);
-            attend(&qkv, cut(out.view_mut(), range, 0..width), self.heads, &mut scratch)?;
+            attend(&qkv, cut(out.view_mut(), range, 0..width), self.form, bias, &mut scratch)?;
         }
         Ok((CpuStorage::F32(y), Shape::from((rows, width))))
+    }
+}
+
+/// heads×(2·`reach`−1) values, by head and distance.
+#[derive(Clone, Copy)]
+struct DistanceBias<'a> {
+    values: &'a [f32],
+    reach: usize,
+}
+
+impl DistanceBias<'_> {
+    /// Adds the bias of a head to the scores of the queries from `first_query` on with the keys from `first_key` on.
+    fn add(self, scores: &mut [f32], keys: usize, head: usize, first_query: usize, first_key: usize) {
+        let columns = 2 * self.reach - 1;
+        let row = &self.values[head * columns..(head + 1) * columns];
+        for (i, scores) in scores.chunks_exact_mut(keys).enumerate() {
+            let start = self.reach - 1 + first_key - (first_query + i);
+            for (score, bias) in scores.iter_mut().zip(&row[start..]) {
+                *score += bias;
+            }
+        }
     }
 }
 
@@ -72,35 +153,55 @@ impl CustomOp1 for SelfAttention {
 fn attend(
     qkv: &ArrayView2<'_, f32>,
     mut out: ArrayViewMut2<'_, f32>,
-    heads: usize,
+    form: &Attention,
+    bias: Option<DistanceBias<'_>>,
     scratch: &mut Vec<f32>,
 ) -> Result<()> {
     let (tokens, width) = out.dim();
     if tokens == 0 {
         return Ok(());
     }
-    let depth = width / heads;
-    let scale = 1.0 / (depth as f32).sqrt();
-    let block = (BLOCK / tokens).clamp(1, tokens);
+    let depth = width / form.heads;
+    // A block of queries that sees a window should not be much longer than the window, or most of its scores are of no use.
+    let block = (BLOCK / tokens).min(form.window.map_or(tokens, |window| window.max(16))).clamp(1, tokens);
     scratch.resize(scratch.len().max(block * tokens), 0.0);
-    for head in 0..heads {
+    for head in 0..form.heads {
         let columns = |part: usize| part * width + head * depth..part * width + (head + 1) * depth;
-        let keys = cut(*qkv, 0..tokens, columns(1));
-        let values = cut(*qkv, 0..tokens, columns(2));
         for start in (0..tokens).step_by(block) {
             let rows = start..(start + block).min(tokens);
-            let queries = cut(*qkv, rows.clone(), columns(0));
-            let scores = &mut scratch[..rows.len() * tokens];
-            let mut view =
-                ArrayViewMut2::from_shape((rows.len(), tokens), &mut *scores).map_err(Error::wrap)?;
-            general_mat_mul(scale, &queries, &keys.t(), 0.0, &mut view);
-            softmax_rows(scores, tokens);
-            let weights = ArrayView2::from_shape((rows.len(), tokens), &*scores).map_err(Error::wrap)?;
+            let seen = form.window.map_or(0..tokens, |window| {
+                rows.start.saturating_sub(window)..(rows.end + window).min(tokens)
+            });
+            let (queries, keys) = (cut(*qkv, rows.clone(), columns(0)), cut(*qkv, seen.clone(), columns(1)));
+            let values = cut(*qkv, seen.clone(), columns(2));
+            let shape = (rows.len(), seen.len());
+            let scores = &mut scratch[..shape.0 * shape.1];
+            let mut view = ArrayViewMut2::from_shape(shape, &mut *scores).map_err(Error::wrap)?;
+            general_mat_mul(form.scale, &queries, &keys.t(), 0.0, &mut view);
+            if let Some(bias) = bias {
+                bias.add(scores, shape.1, head, rows.start, seen.start);
+            }
+            if let Some(window) = form.window {
+                hide(scores, &rows, &seen, window);
+            }
+            softmax_rows(scores, shape.1);
+            let weights = ArrayView2::from_shape(shape, &*scores).map_err(Error::wrap)?;
             let mut block_out = cut(out.view_mut(), rows, columns(0));
             general_mat_mul(1.0, &weights, &values, 0.0, &mut block_out);
         }
     }
     Ok(())
+}
+
+/// Hides the keys that are farther from their query than the window.
+fn hide(scores: &mut [f32], queries: &Range<usize>, keys: &Range<usize>, window: usize) {
+    for (query, scores) in queries.clone().zip(scores.chunks_exact_mut(keys.len())) {
+        for (key, score) in keys.clone().zip(scores) {
+            if key.abs_diff(query) > window {
+                *score = f32::NEG_INFINITY;
+            }
+        }
+    }
 }
 
 /// Returns some rows and columns of a matrix view.
@@ -182,8 +283,10 @@ mod tests {
         let (width, heads, offsets) = (24, 3, [0, 1, 1, 20, 33]);
         let qkv = ramp(33 * 3 * width);
         let tensor = Tensor::from_slice(&qkv, (33, 3 * width), &Device::Cpu).unwrap();
-        let out =
-            self_attention(&tensor, &Sequences::new(&offsets), heads).unwrap().to_vec2::<f32>().unwrap();
+        let out = self_attention(&tensor, &Sequences::new(&offsets), &Attention::plain(heads, width))
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         for bounds in offsets.windows(2) {
             let range = bounds[0]..bounds[1];
             for (row, values) in out.iter().enumerate().take(range.end).skip(range.start) {
@@ -200,13 +303,54 @@ mod tests {
         let (width, heads, tokens) = (8, 1, 300);
         let qkv = ramp(tokens * 3 * width);
         let tensor = Tensor::from_slice(&qkv, (tokens, 3 * width), &Device::Cpu).unwrap();
-        let out =
-            self_attention(&tensor, &Sequences::new(&[0, tokens]), heads).unwrap().to_vec2::<f32>().unwrap();
+        let out = self_attention(&tensor, &Sequences::new(&[0, tokens]), &Attention::plain(heads, width))
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         assert!(BLOCK / tokens < tokens, "the test must cross a block's edge");
         for row in [0, BLOCK / tokens - 1, BLOCK / tokens, tokens - 1] {
             let expected = reference(&qkv, width, heads, 0..tokens, row, 5);
             assert!((f64::from(out[row][5]) - expected).abs() < 2e-6, "row {row}");
         }
+    }
+
+    #[test]
+    fn a_window_hides_what_is_farther_and_a_bias_counts_by_distance() {
+        let (width, heads, tokens, window) = (8, 2, 70, 9);
+        let (depth, reach) = (width / heads, 80);
+        let qkv = ramp(tokens * 3 * width);
+        let bias = ramp(heads * (2 * reach - 1));
+        let tensor = Tensor::from_slice(&qkv, (tokens, 3 * width), &Device::Cpu).unwrap();
+        let form = Attention {
+            distance_bias: Some(Tensor::from_slice(&bias, (heads, 2 * reach - 1), &Device::Cpu).unwrap()),
+            window: Some(window),
+            scale: 0.3,
+            ..Attention::plain(heads, width)
+        };
+        let out = self_attention(&tensor, &Sequences::new(&[0, tokens]), &form).unwrap();
+        let out = out.to_vec2::<f32>().unwrap();
+        let at = |r: usize, c: usize| f64::from(qkv[r * 3 * width + c]);
+        for (row, column) in [(0, 0), (15, 3), (16, 7), (41, 5), (69, 4)] {
+            let head = column / depth;
+            let mut sums = (0.0, 0.0);
+            for j in (0..tokens).filter(|j| j.abs_diff(row) <= window) {
+                let dot: f64 =
+                    (0..depth).map(|d| at(row, head * depth + d) * at(j, width + head * depth + d)).sum();
+                let bias = bias[head * (2 * reach - 1) + reach - 1 + j - row];
+                let weight = (0.3 * dot + f64::from(bias)).exp();
+                sums = (sums.0 + weight, sums.1 + weight * at(j, 2 * width + column));
+            }
+            assert!((f64::from(out[row][column]) - sums.1 / sums.0).abs() < 2e-6, "row {row}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_longer_than_the_bias_is_refused() {
+        let tensor = Tensor::from_slice(&ramp(5 * 24), (5, 24), &Device::Cpu).unwrap();
+        let bias = Tensor::from_slice(&ramp(2 * 7), (2, 7), &Device::Cpu).unwrap();
+        let form = Attention { distance_bias: Some(bias), ..Attention::plain(2, 8) };
+        let message = self_attention(&tensor, &Sequences::new(&[0, 5]), &form).unwrap_err().to_string();
+        assert!(message.contains("no bias for a sequence of 5 tokens"), "{message}");
     }
 
     #[test]
@@ -219,6 +363,6 @@ mod tests {
     #[test]
     fn rows_that_no_sequence_covers_are_refused() {
         let tensor = Tensor::from_slice(&ramp(4 * 24), (4, 24), &Device::Cpu).unwrap();
-        assert!(self_attention(&tensor, &Sequences::new(&[0, 3]), 2).is_err());
+        assert!(self_attention(&tensor, &Sequences::new(&[0, 3]), &Attention::plain(2, 8)).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Dense layers: y = x·Wᵀ + b.
 
-use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor, bail};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 // The link to the BLAS library that `general_mat_mul` calls.
@@ -12,20 +12,52 @@ use super::slice;
 pub(crate) struct LinearWeights {
     /// out×in, as PyTorch stores it.
     pub(crate) weight: Tensor,
-    /// out.
-    pub(crate) bias: Tensor,
+    /// out; some families have none.
+    pub(crate) bias: Option<Tensor>,
+}
+
+impl LinearWeights {
+    /// Joins dense layers that read the same rows into one, their outputs side by side.
+    pub(crate) fn stack(parts: &[Self]) -> Result<Self> {
+        let weights: Vec<&Tensor> = parts.iter().map(|part| &part.weight).collect();
+        let biases: Option<Vec<&Tensor>> = parts.iter().map(|part| part.bias.as_ref()).collect();
+        let bias = biases.map(|biases| Tensor::cat(&biases, 0)).transpose()?;
+        Ok(Self { weight: Tensor::cat(&weights, 0)?, bias })
+    }
 }
 
 /// Computes x·Wᵀ + b for T×in rows `x`; the result is T×out.
 pub(crate) fn linear(x: &Tensor, weights: &LinearWeights) -> Result<Tensor> {
-    x.apply_op3_no_bwd(&weights.weight, &weights.bias, &Linear)
+    match &weights.bias {
+        Some(bias) => x.apply_op3_no_bwd(&weights.weight, bias, &Linear),
+        None => x.apply_op2_no_bwd(&weights.weight, &Linear),
+    }
 }
 
 struct Linear;
 
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (rows, outputs) = sizes(x_layout, weight_layout)?;
+        let mut y = vec![0.0; rows * outputs];
+        product(&mut y, 0.0, (x, x_layout), (weight, weight_layout))?;
+        Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
+    }
+}
+
 impl CustomOp3 for Linear {
     fn name(&self) -> &'static str {
-        "linear"
+        NAME
     }
 
     fn cpu_fwd(
@@ -37,24 +69,47 @@ impl CustomOp3 for Linear {
         bias: &CpuStorage,
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = x_layout.shape().dims2()?;
-        let (outputs, weight_inputs) = weight_layout.shape().dims2()?;
-        if inputs != weight_inputs || bias_layout.shape().dims1()? != outputs {
-            bail!("linear cannot apply {outputs}x{weight_inputs} weights to rows of {inputs}");
+        let (rows, outputs) = sizes(x_layout, weight_layout)?;
+        if bias_layout.shape().dims1()? != outputs {
+            bail!("{NAME} cannot add a bias of {:?} to rows of {outputs}", bias_layout.shape());
         }
-        let bias = slice(self.name(), bias, bias_layout)?;
+        let bias = slice(NAME, bias, bias_layout)?;
         // The product accumulates onto rows that already hold the bias: one pass over the result less than adding it
         // afterwards, and the result needs initial values anyway.
         let mut y = Vec::with_capacity(rows * outputs);
         for _ in 0..rows {
             y.extend_from_slice(bias);
         }
-        let x = view(slice(self.name(), x, x_layout)?, rows, inputs)?;
-        let weight = view(slice(self.name(), weight, weight_layout)?, outputs, inputs)?;
-        let mut product = ArrayViewMut2::from_shape((rows, outputs), &mut y).map_err(Error::wrap)?;
-        general_mat_mul(1.0, &x, &weight.t(), 1.0, &mut product);
+        product(&mut y, 1.0, (x, x_layout), (weight, weight_layout))?;
         Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
     }
+}
+
+const NAME: &str = "linear";
+
+/// Returns T and the number of outputs.
+fn sizes(x: &Layout, weight: &Layout) -> Result<(usize, usize)> {
+    let (rows, inputs) = x.shape().dims2()?;
+    let (outputs, weight_inputs) = weight.shape().dims2()?;
+    if inputs != weight_inputs {
+        bail!("{NAME} cannot apply {outputs}x{weight_inputs} weights to rows of {inputs}");
+    }
+    Ok((rows, outputs))
+}
+
+/// Computes y ← x·Wᵀ + `keep`·y.
+fn product(
+    y: &mut [f32],
+    keep: f32,
+    x: (&CpuStorage, &Layout),
+    weight: (&CpuStorage, &Layout),
+) -> Result<()> {
+    let ((rows, inputs), (outputs, _)) = (x.1.shape().dims2()?, weight.1.shape().dims2()?);
+    let x = view(slice(NAME, x.0, x.1)?, rows, inputs)?;
+    let weight = view(slice(NAME, weight.0, weight.1)?, outputs, inputs)?;
+    let mut y = ArrayViewMut2::from_shape((rows, outputs), y).map_err(Error::wrap)?;
+    general_mat_mul(1.0, &x, &weight.t(), keep, &mut y);
+    Ok(())
 }
 
 fn view(values: &[f32], rows: usize, columns: usize) -> Result<ArrayView2<'_, f32>> {
@@ -77,7 +132,7 @@ mod tests {
         let device = Device::Cpu;
         let weights = LinearWeights {
             weight: Tensor::from_slice(&w, (outputs, inputs), &device).unwrap(),
-            bias: Tensor::from_slice(&b, outputs, &device).unwrap(),
+            bias: Some(Tensor::from_slice(&b, outputs, &device).unwrap()),
         };
         let y = linear(&Tensor::from_slice(&x, (rows, inputs), &device).unwrap(), &weights).unwrap();
         let y = y.to_vec2::<f32>().unwrap();
@@ -92,11 +147,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_bias_only_the_product_is_left() {
+        let tensor = |values: &[f32], rows: usize| {
+            Tensor::from_slice(values, (rows, values.len() / rows), &Device::Cpu).unwrap()
+        };
+        let weights = LinearWeights { weight: tensor(&[1.0, 2.0, 3.0, 4.0], 2), bias: None };
+        let y = linear(&tensor(&[1.0, -1.0], 1), &weights).unwrap();
+        assert_eq!(y.to_vec2::<f32>().unwrap(), [[-1.0, -1.0]]);
+    }
+
+    #[test]
     fn weights_of_another_width_are_refused() {
         let device = Device::Cpu;
         let weights = LinearWeights {
             weight: Tensor::zeros((4, 3), candle_core::DType::F32, &device).unwrap(),
-            bias: Tensor::zeros(4, candle_core::DType::F32, &device).unwrap(),
+            bias: None,
         };
         let x = Tensor::zeros((2, 5), candle_core::DType::F32, &device).unwrap();
         let message = linear(&x, &weights).unwrap_err().to_string();

@@ -5,7 +5,8 @@ use candle_core::{Device, Result, Tensor};
 
 use crate::error::EncoderError;
 use crate::kernels::{
-    Activation, LinearWeights, NormWeights, Sequences, activate, linear, residual_layer_norm, self_attention,
+    Activation, Attention, LinearWeights, NormWeights, Sequences, activate, linear, residual_layer_norm,
+    self_attention,
 };
 use crate::weights::{TensorSpec, Weights};
 
@@ -71,13 +72,11 @@ impl PostNormLayer {
         let dense = |name: &str| load_linear(weights, &format!("{scope}{name}"), device);
         let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, device);
         let parts = [dense(QUERY)?, dense(KEY)?, dense(VALUE)?];
-        let stack = |part: fn(&LinearWeights) -> &Tensor| {
-            Tensor::cat(&parts.each_ref().map(part), 0)
-                .map_err(|source| EncoderError::Compute { step: "joining the attention weights", source })
-        };
+        let qkv = LinearWeights::stack(&parts)
+            .map_err(|source| EncoderError::Compute { step: "joining the attention weights", source })?;
         Ok(Self {
             form,
-            qkv: LinearWeights { weight: stack(|p| &p.weight)?, bias: stack(|p| &p.bias)? },
+            qkv,
             attention_output: dense(ATTENTION_OUTPUT)?,
             attention_norm: norm(ATTENTION_NORM)?,
             up: dense(UP)?,
@@ -89,7 +88,7 @@ impl PostNormLayer {
     /// Computes the next hidden states, T×H, from those of the layer below.
     pub(super) fn forward(&self, x: &Tensor, sequences: &Sequences) -> Result<Tensor> {
         let qkv = linear(x, &self.qkv)?;
-        let attended = self_attention(&qkv, sequences, self.form.heads)?;
+        let attended = self_attention(&qkv, sequences, &Attention::plain(self.form.heads, self.form.width))?;
         let attended = linear(&attended, &self.attention_output)?;
         let x = residual_layer_norm(&attended, x, &self.attention_norm)?;
         let inner = activate(linear(&x, &self.up)?, self.form.activation)?;
@@ -123,6 +122,6 @@ fn load_linear(
 ) -> std::result::Result<LinearWeights, EncoderError> {
     Ok(LinearWeights {
         weight: weights.tensor(&format!("{name}.weight"), device)?,
-        bias: weights.tensor(&format!("{name}.bias"), device)?,
+        bias: Some(weights.tensor(&format!("{name}.bias"), device)?),
     })
 }

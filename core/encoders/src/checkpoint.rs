@@ -10,7 +10,7 @@ use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
-use crate::models::Family;
+use crate::models::{self, Family};
 use crate::tokenizer::TextTokenizer;
 use crate::weights::Weights;
 
@@ -20,7 +20,7 @@ use crate::weights::Weights;
 /// them. The weights themselves stay on disk until [`Checkpoint::load`].
 pub struct Checkpoint {
     facts: CheckpointFacts,
-    family: Family,
+    family: Box<dyn Family>,
     weights: Weights,
     tokenizer_path: PathBuf,
     tokenizer: Vec<u8>,
@@ -43,14 +43,15 @@ impl Checkpoint {
         let dir = transformer_dir(dir)?;
         let mut weights = Weights::open(&dir)?;
         let config_path = dir.join("config.json");
-        let family = Family::from_config(&config_path, &files::read(&config_path, "model configuration")?)?;
+        let config = files::read(&config_path, "model configuration")?;
+        let (model_type, family) = models::from_config(&config_path, &config)?;
         weights.find_prefix(family.prefixes(), family.anchor())?;
         weights.check(family.tensors())?;
         let tokenizer_path = dir.join("tokenizer.json");
         let tokenizer = files::read(&tokenizer_path, "tokenizer")?;
         let dimensions = family.dimensions();
         let facts = CheckpointFacts {
-            model_type: family.name().to_owned(),
+            model_type: model_type.to_owned(),
             hidden_states: dimensions.layers + 1,
             width: dimensions.width,
             max_positions: dimensions.max_positions,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Describes a checkpoint: its dimensions and the digests that identify its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointFacts {
-    /// The family, as `config.json` names it: `bert`.
+    /// The family, as `config.json` names it: one of [`crate::model_types`].
     pub model_type: String,
     /// Number of hidden states: the embedding output and one per layer.
     pub hidden_states: usize,

@@ -24,4 +24,5 @@ pub use checkpoint::Checkpoint;
 pub use encoder::{Encoder, HiddenStateSink, SinkError};
 pub use error::EncoderError;
 pub use facts::CheckpointFacts;
+pub use models::model_types;
 pub use tokenizer::{EncodedText, TextTokenizer};

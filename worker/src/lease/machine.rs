@@ -1,11 +1,9 @@
 //! What a worker is: the machine that it runs on, and the class of its numbers.
 
 use crate::offer::Offer;
+use isoscope_encoders::model_types;
 use isoscope_proto::v1::{Capabilities, OfferedPlugin, RejectedPlugin};
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
-
-/// Values of `model_type` that the encoders crate has a model for.
-const ENCODER_FAMILIES: [&str; 1] = ["bert"];
 
 /// Describes the class of machines whose bits equal this one's: device, dtype, kernels and the vector unit they dispatch to.
 #[must_use]
@@ -63,7 +61,7 @@ impl Machine {
             numerics_class: self.numerics_class.clone(),
             slots: self.slots,
             memory_bytes: self.memory_bytes,
-            encoder_families: ENCODER_FAMILIES.map(str::to_owned).to_vec(),
+            encoder_families: model_types().map(str::to_owned).collect(),
             plugins: plugins.collect(),
             rejected_plugins: rejected.collect(),
         }

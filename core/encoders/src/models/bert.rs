@@ -5,9 +5,9 @@ use std::path::Path;
 use candle_core::{Device, Result, Tensor};
 use serde::Deserialize;
 
-use super::Dimensions;
 use super::handover::{push, push_empty};
 use super::post_norm::{LayerForm, PostNormLayer, load_norm, norm_tensors};
+use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
 use crate::encoder::{Encoder, HiddenStateSink};
 use crate::error::EncoderError;
@@ -17,8 +17,8 @@ use crate::kernels::{Activation, NormWeights, Sequences, embed, layer_norm};
 use crate::weights::{TensorSpec, Weights};
 
 /// A bare encoder has no prefix; one saved with a head on top lies under `bert.`.
-pub(super) const PREFIXES: &[&str] = &["", "bert."];
-pub(super) const WORDS: &str = "embeddings.word_embeddings.weight";
+const PREFIXES: &[&str] = &["", "bert."];
+const WORDS: &str = "embeddings.word_embeddings.weight";
 const POSITIONS: &str = "embeddings.position_embeddings.weight";
 const TYPES: &str = "embeddings.token_type_embeddings.weight";
 const EMBEDDING_NORM: &str = "embeddings.LayerNorm";
@@ -41,7 +41,7 @@ struct RawConfig {
 }
 
 /// A BERT configuration that was found usable.
-pub(crate) struct BertConfig {
+struct BertConfig {
     layers: usize,
     vocab: usize,
     positions: usize,
@@ -49,9 +49,14 @@ pub(crate) struct BertConfig {
     form: LayerForm,
 }
 
+/// Reads `config.json`.
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> std::result::Result<Box<dyn Family>, EncoderError> {
+    Ok(Box::new(BertConfig::parse(path, bytes)?))
+}
+
 impl BertConfig {
     /// Parses and checks `config.json`.
-    pub(super) fn parse(path: &Path, bytes: &[u8]) -> std::result::Result<Self, EncoderError> {
+    fn parse(path: &Path, bytes: &[u8]) -> std::result::Result<Self, EncoderError> {
         let raw: RawConfig = files::parse(path, bytes)?;
         let refuse =
             |field, reason: String| Err(EncoderError::ConfigField { path: path.to_owned(), field, reason });
@@ -99,18 +104,37 @@ impl BertConfig {
         let (vocab, positions, types) = (raw.vocab_size, raw.max_position_embeddings, raw.type_vocab_size);
         Ok(Self { layers: raw.num_hidden_layers, vocab, positions, types, form })
     }
+}
 
-    pub(super) fn dimensions(&self) -> Dimensions {
+impl Family for BertConfig {
+    fn prefixes(&self) -> &'static [&'static str] {
+        PREFIXES
+    }
+
+    fn anchor(&self) -> &'static str {
+        WORDS
+    }
+
+    fn dimensions(&self) -> Dimensions {
         let (layers, width) = (self.layers, self.form.width);
         Dimensions { layers, width, max_positions: self.positions, vocab: self.vocab }
     }
 
-    pub(super) fn tensors(&self) -> impl Iterator<Item = TensorSpec> + '_ {
+    fn tensors(&self) -> Box<dyn Iterator<Item = TensorSpec> + '_> {
         let tables = [(WORDS, self.vocab), (POSITIONS, self.positions), (TYPES, self.types)];
         let tables = tables
             .map(|(name, rows)| TensorSpec { name: name.to_owned(), shape: vec![rows, self.form.width] });
         let layers = (0..self.layers).flat_map(|layer| PostNormLayer::tensors(&scope(layer), self.form));
-        tables.into_iter().chain(norm_tensors(EMBEDDING_NORM, self.form.width)).chain(layers)
+        Box::new(tables.into_iter().chain(norm_tensors(EMBEDDING_NORM, self.form.width)).chain(layers))
+    }
+
+    fn load(
+        &self,
+        weights: &Weights,
+        facts: CheckpointFacts,
+        device: &Device,
+    ) -> std::result::Result<Box<dyn Encoder>, EncoderError> {
+        Ok(Box::new(BertEncoder::load(self, weights, facts, device)?))
     }
 }
 
@@ -119,7 +143,7 @@ fn scope(layer: usize) -> String {
 }
 
 /// A loaded BERT encoder.
-pub(super) struct BertEncoder {
+struct BertEncoder {
     facts: CheckpointFacts,
     types: usize,
     word_table: Tensor,
@@ -131,7 +155,7 @@ pub(super) struct BertEncoder {
 
 impl BertEncoder {
     /// Reads all weights.
-    pub(super) fn load(
+    fn load(
         config: &BertConfig,
         weights: &Weights,
         facts: CheckpointFacts,

@@ -15,15 +15,33 @@ use crate::facts::CheckpointFacts;
 use crate::files;
 use crate::weights::{TensorSpec, Weights};
 
-use bert::{BertConfig, BertEncoder};
+/// Reads a family's `config.json`.
+type Parse = fn(&Path, &[u8]) -> Result<Box<dyn Family>, EncoderError>;
 
-/// Every `model_type` that can be loaded.
-const SUPPORTED: &[&str] = &["bert"];
+/// Every `model_type` that can be loaded, with what reads its configuration.
+const FAMILIES: &[(&str, Parse)] = &[("bert", bert::parse)];
 
 /// A model family with its configuration, already checked.
-pub(crate) enum Family {
-    /// BERT (Devlin et al. 2019).
-    Bert(BertConfig),
+pub(crate) trait Family: Send + Sync {
+    /// Returns the prefixes under which the encoder's tensors may lie, the likeliest first.
+    fn prefixes(&self) -> &'static [&'static str];
+
+    /// Returns the name of a tensor that tells the prefix.
+    fn anchor(&self) -> &'static str;
+
+    /// Returns the sizes of the model.
+    fn dimensions(&self) -> Dimensions;
+
+    /// Lists the tensors the encoder needs, lowest layer first; lazily, for a layer count in a damaged file may be absurd.
+    fn tensors(&self) -> Box<dyn Iterator<Item = TensorSpec> + '_>;
+
+    /// Reads the weights and builds the encoder.
+    fn load(
+        &self,
+        weights: &Weights,
+        facts: CheckpointFacts,
+        device: &Device,
+    ) -> Result<Box<dyn Encoder>, EncoderError>;
 }
 
 /// The sizes that every family has.
@@ -39,64 +57,23 @@ struct Tag {
     model_type: String,
 }
 
-impl Family {
-    /// Reads `config.json`.
-    pub(crate) fn from_config(path: &Path, bytes: &[u8]) -> Result<Self, EncoderError> {
-        let tag: Tag = files::parse(path, bytes)?;
-        match tag.model_type.as_str() {
-            "bert" => Ok(Self::Bert(BertConfig::parse(path, bytes)?)),
-            _ => Err(EncoderError::UnsupportedModel {
-                path: path.to_owned(),
-                found: tag.model_type,
-                supported: SUPPORTED.join(", "),
-            }),
-        }
-    }
+/// Lists every `model_type` that can be loaded.
+pub fn model_types() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|(name, _)| *name)
+}
 
-    /// Returns the family's `model_type`.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Bert(_) => "bert",
-        }
-    }
-
-    /// Returns the prefixes under which the encoder's tensors may lie, the likeliest first.
-    pub(crate) fn prefixes(&self) -> &'static [&'static str] {
-        match self {
-            Self::Bert(_) => bert::PREFIXES,
-        }
-    }
-
-    /// Returns the name of a tensor that tells the prefix.
-    pub(crate) fn anchor(&self) -> &'static str {
-        match self {
-            Self::Bert(_) => bert::WORDS,
-        }
-    }
-
-    /// Returns the sizes of the model.
-    pub(crate) fn dimensions(&self) -> Dimensions {
-        match self {
-            Self::Bert(config) => config.dimensions(),
-        }
-    }
-
-    /// Lists the tensors the encoder needs, lowest layer first; lazily, for a layer count in a damaged file may be absurd.
-    pub(crate) fn tensors(&self) -> Box<dyn Iterator<Item = TensorSpec> + '_> {
-        match self {
-            Self::Bert(config) => Box::new(config.tensors()),
-        }
-    }
-
-    /// Reads the weights and builds the encoder.
-    pub(crate) fn load(
-        &self,
-        weights: &Weights,
-        facts: CheckpointFacts,
-        device: &Device,
-    ) -> Result<Box<dyn Encoder>, EncoderError> {
-        match self {
-            Self::Bert(config) => Ok(Box::new(BertEncoder::load(config, weights, facts, device)?)),
-        }
+/// Reads `config.json`: the `model_type`, and the configuration of that family.
+pub(crate) fn from_config(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(&'static str, Box<dyn Family>), EncoderError> {
+    let tag: Tag = files::parse(path, bytes)?;
+    match FAMILIES.iter().find(|(name, _)| *name == tag.model_type) {
+        Some((name, parse)) => Ok((*name, parse(path, bytes)?)),
+        None => Err(EncoderError::UnsupportedModel {
+            path: path.to_owned(),
+            found: tag.model_type,
+            supported: model_types().collect::<Vec<_>>().join(", "),
+        }),
     }
 }

@@ -46,7 +46,7 @@ impl Checkpoint {
         let config = files::read(&config_path, "model configuration")?;
         let (model_type, family) = models::from_config(&config_path, &config)?;
         weights.find_prefix(family.prefixes(), family.anchor())?;
-        weights.check(family.tensors())?;
+        weights.check(family.tensors(&weights))?;
         let tokenizer_path = dir.join("tokenizer.json");
         let tokenizer = files::read(&tokenizer_path, "tokenizer")?;
         let dimensions = family.dimensions();

@@ -77,11 +77,13 @@ pub enum EncoderError {
         supported: String,
     },
     /// An activation function without an implementation here.
-    #[error("{}: hidden_act `{found}` is not supported; supported are: {supported}", path.display())]
+    #[error("{}: {field} `{found}` is not supported; supported are: {supported}", path.display())]
     UnknownActivation {
         /// The configuration file.
         path: PathBuf,
-        /// Its `hidden_act`.
+        /// The field that names the activation.
+        field: &'static str,
+        /// Its value.
         found: String,
         /// The names that are understood.
         supported: &'static str,

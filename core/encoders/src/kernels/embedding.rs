@@ -1,64 +1,106 @@
-//! The sum of word, position and type embeddings.
+//! The sum of embeddings: one row of each table for every token.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::slice;
-use crate::batch::TokenBatch;
 
-/// Adds up the embeddings of every token: word, then type, then position; the result is T×H.
-///
-/// The tables are vocabulary×H, positions×H and types×H; positions count from 0 within every sequence.
-pub(crate) fn embed(
-    words: &Tensor,
-    positions: &Tensor,
-    types: &Tensor,
-    batch: &TokenBatch,
-) -> Result<Tensor> {
-    words.apply_op3_no_bwd(positions, types, &Embedding { batch })
+/// One table of embeddings and what is read from it.
+#[derive(Clone, Copy)]
+pub(crate) struct Lookup<'a> {
+    /// rows×H.
+    pub(crate) table: &'a Tensor,
+    /// The row of each of the T tokens.
+    pub(crate) rows: &'a [u32],
 }
+
+/// Adds up the rows that every token has in one, two or three tables, in their order; the result is T×H.
+pub(crate) fn embed(lookups: &[Lookup<'_>]) -> Result<Tensor> {
+    let op = Embedding { rows: lookups.iter().map(|lookup| lookup.rows).collect() };
+    match lookups {
+        [a] => a.table.apply_op1_no_bwd(&op),
+        [a, b] => a.table.apply_op2_no_bwd(b.table, &op),
+        [a, b, c] => a.table.apply_op3_no_bwd(b.table, c.table, &op),
+        _ => bail!("{NAME} cannot add up {} tables", lookups.len()),
+    }
+}
+
+const NAME: &str = "embedding";
 
 struct Embedding<'a> {
-    batch: &'a TokenBatch,
+    /// Per table, the row of each token.
+    rows: Vec<&'a [u32]>,
 }
 
-impl CustomOp3 for Embedding<'_> {
+impl CustomOp1 for Embedding<'_> {
     fn name(&self) -> &'static str {
-        "embedding"
+        NAME
+    }
+
+    fn cpu_fwd(&self, a: &CpuStorage, a_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.sum(&[(a, a_layout)])
+    }
+}
+
+impl CustomOp2 for Embedding<'_> {
+    fn name(&self) -> &'static str {
+        NAME
     }
 
     fn cpu_fwd(
         &self,
-        words: &CpuStorage,
-        words_layout: &Layout,
-        positions: &CpuStorage,
-        positions_layout: &Layout,
-        types: &CpuStorage,
-        types_layout: &Layout,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (_, width) = words_layout.shape().dims2()?;
-        if positions_layout.shape().dims2()?.1 != width || types_layout.shape().dims2()?.1 != width {
-            bail!("embedding needs tables of one width");
-        }
-        let words = slice(self.name(), words, words_layout)?;
-        let positions = slice(self.name(), positions, positions_layout)?;
-        let types = slice(self.name(), types, types_layout)?;
-        let mut y = Vec::with_capacity(self.batch.tokens() * width);
-        for sequence in 0..self.batch.sequences() {
-            for (position, token) in self.batch.range(sequence).enumerate() {
-                let word = row(words, self.batch.ids()[token] as usize, width)?;
-                let kind = row(types, self.batch.type_ids()[token] as usize, width)?;
-                let place = row(positions, position, width)?;
-                y.extend(word.iter().zip(kind).zip(place).map(|((word, kind), place)| word + kind + place));
+        self.sum(&[(a, a_layout), (b, b_layout)])
+    }
+}
+
+impl CustomOp3 for Embedding<'_> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+        c: &CpuStorage,
+        c_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.sum(&[(a, a_layout), (b, b_layout), (c, c_layout)])
+    }
+}
+
+impl Embedding<'_> {
+    fn sum(&self, tables: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
+        let (tokens, (_, width)) = (self.rows[0].len(), tables[0].1.shape().dims2()?);
+        let mut y = vec![0.0_f32; tokens * width];
+        for (i, ((table, layout), rows)) in tables.iter().zip(&self.rows).enumerate() {
+            if layout.shape().dims2()?.1 != width || rows.len() != tokens {
+                bail!("{NAME} needs tables of one width and a row in each for every token");
+            }
+            let table = slice(NAME, table, layout)?;
+            for (y, &index) in y.chunks_exact_mut(width).zip(*rows) {
+                let row = row(table, index as usize, width)?;
+                if i == 0 {
+                    y.copy_from_slice(row);
+                } else {
+                    y.iter_mut().zip(row).for_each(|(y, v)| *y += v);
+                }
             }
         }
-        Ok((CpuStorage::F32(y), Shape::from((self.batch.tokens(), width))))
+        Ok((CpuStorage::F32(y), Shape::from((tokens, width))))
     }
 }
 
 fn row(table: &[f32], index: usize, width: usize) -> Result<&[f32]> {
     match table.chunks_exact(width).nth(index) {
         Some(row) => Ok(row),
-        None => bail!("embedding row {index} is outside a table of {}", table.len() / width),
+        None => bail!("{NAME} row {index} is outside a table of {}", table.len() / width),
     }
 }
 
@@ -75,19 +117,31 @@ mod tests {
         Tensor::from_vec(values, (rows, 2), &Device::Cpu).unwrap()
     }
 
-    #[test]
-    fn positions_start_again_with_every_sequence() {
-        let mut batch = TokenBatch::new();
-        batch.push(&[3, 1]);
-        batch.push_pair(&[], &[2]);
-        let y = embed(&table(4, 1.0), &table(2, 100.0), &table(2, 1000.0), &batch).unwrap();
-        assert_eq!(y.to_vec2::<f32>().unwrap(), [[6.0, 1107.0], [202.0, 1303.0], [2004.0, 3105.0]]);
+    fn sum(lookups: &[(&Tensor, &[u32])]) -> Result<Vec<Vec<f32>>> {
+        let lookups: Vec<_> = lookups.iter().map(|&(table, rows)| Lookup { table, rows }).collect();
+        embed(&lookups)?.to_vec2()
     }
 
     #[test]
-    fn a_row_outside_its_table_is_an_error() {
-        let mut batch = TokenBatch::new();
-        batch.push(&[4]);
-        assert!(embed(&table(4, 1.0), &table(2, 1.0), &table(1, 1.0), &batch).is_err());
+    fn the_rows_of_one_two_or_three_tables_are_added_up() {
+        let (a, b, c) = (table(4, 1.0), table(2, 100.0), table(2, 1000.0));
+        let (words, types, places): (&[u32], &[u32], &[u32]) = (&[3, 1, 2], &[0, 0, 1], &[0, 1, 0]);
+        let one = sum(&[(&a, words)]).unwrap();
+        assert_eq!(one, [[6.0, 7.0], [2.0, 3.0], [4.0, 5.0]]);
+        let two = sum(&[(&a, words), (&c, types)]).unwrap();
+        assert_eq!(two, [[6.0, 1007.0], [2.0, 1003.0], [2004.0, 3005.0]]);
+        let three = sum(&[(&a, words), (&c, types), (&b, places)]).unwrap();
+        assert_eq!(three, [[6.0, 1107.0], [202.0, 1303.0], [2004.0, 3105.0]]);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_an_error() {
+        let (a, b) = (table(4, 1.0), table(2, 1.0));
+        let wide = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let message = sum(&[(&a, &[4])]).unwrap_err().to_string();
+        assert!(message.contains("row 4 is outside a table of 4"), "{message}");
+        assert!(sum(&[(&a, &[0]), (&wide, &[0])]).is_err());
+        assert!(sum(&[(&a, &[0, 1]), (&b, &[0])]).is_err());
+        assert!(sum(&[]).is_err());
     }
 }

@@ -17,10 +17,10 @@ pub(crate) enum Activation {
 }
 
 impl Activation {
-    /// The names of `hidden_act` that are understood.
+    /// The names of activations that are understood.
     pub(crate) const NAMES: &'static str = "gelu, gelu_new, gelu_pytorch_tanh, relu";
 
-    /// Reads a transformers `hidden_act`; `None` when the name is not among [`Self::NAMES`].
+    /// Reads a name of transformers; `None` when the name is not among [`Self::NAMES`].
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "gelu" => Some(Self::Gelu),
@@ -48,13 +48,17 @@ impl InplaceOp1 for Activate {
         let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
             bail!("activation needs a contiguous f32 tensor");
         };
-        let values = &mut values[start..end];
-        match self.0 {
-            Activation::Gelu => gelu(values),
-            Activation::GeluTanh => gelu_tanh(values),
-            Activation::Relu => relu(values),
-        }
+        apply(self.0, &mut values[start..end]);
         Ok(())
+    }
+}
+
+/// Applies the activation to every value.
+pub(super) fn apply(activation: Activation, values: &mut [f32]) {
+    match activation {
+        Activation::Gelu => gelu(values),
+        Activation::GeluTanh => gelu_tanh(values),
+        Activation::Relu => relu(values),
     }
 }
 
@@ -93,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    fn apply(activation: Activation, x: &[f32]) -> Vec<f32> {
+    fn activated(activation: Activation, x: &[f32]) -> Vec<f32> {
         let x = Tensor::from_slice(x, x.len(), &Device::Cpu).unwrap();
         activate(x, activation).unwrap().to_vec1().unwrap()
     }
@@ -101,7 +105,7 @@ mod tests {
     #[test]
     fn gelu_matches_values_of_the_exact_definition() {
         // x·Φ(x) from the normal distribution table: Φ(1) = 0.8413447460685429, Φ(2) = 0.9772498680518208.
-        let y = apply(Activation::Gelu, &[-2.0, -1.0, 0.0, 1.0, 2.0, 30.0, -30.0]);
+        let y = activated(Activation::Gelu, &[-2.0, -1.0, 0.0, 1.0, 2.0, 30.0, -30.0]);
         let expected = [-0.045_500_264, -0.158_655_25, 0.0, 0.841_344_8, 1.954_499_7, 30.0, 0.0];
         for (y, e) in y.iter().zip(expected) {
             assert!((y - e).abs() < 2e-7, "{y} is not {e}");
@@ -111,7 +115,7 @@ mod tests {
     #[test]
     fn tanh_gelu_follows_its_formula_in_f64() {
         let x: Vec<f32> = (-4000..=4000).map(|i| i as f32 * 2.5e-3).collect();
-        for (x, y) in x.iter().zip(apply(Activation::GeluTanh, &x)) {
+        for (x, y) in x.iter().zip(activated(Activation::GeluTanh, &x)) {
             let v = f64::from(*x);
             let u = (2.0 / std::f64::consts::PI).sqrt() * (v + 0.044_715 * v.powi(3));
             let expected = 0.5 * v * (1.0 + u.tanh());
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn relu_keeps_positive_values_only() {
-        assert_eq!(apply(Activation::Relu, &[-1.5, 0.0, 2.5]), [0.0, 0.0, 2.5]);
+        assert_eq!(activated(Activation::Relu, &[-1.5, 0.0, 2.5]), [0.0, 0.0, 2.5]);
     }
 
     #[test]

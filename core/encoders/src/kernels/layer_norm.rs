@@ -97,9 +97,10 @@ fn normalise(rows: &mut [f32], scale_shift: &[f32], width: usize, epsilon: f64) 
     }
 }
 
+/// Sums a term over the values of a row.
 #[inline(always)]
 #[allow(clippy::inline_always)] // only an inlined body is compiled for the caller's instruction set
-fn sum(row: &[f32], term: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn sum(row: &[f32], term: impl Fn(f64) -> f64) -> f64 {
     let mut lanes = [0.0_f64; LANES];
     let chunks = row.chunks_exact(LANES);
     let rest = chunks.remainder();

@@ -15,7 +15,7 @@ mod linear;
 use candle_core::{CpuStorage, Layout, Result, bail};
 
 pub(crate) use attention::{Attention, Sequences, self_attention};
-pub(crate) use embedding::embed;
+pub(crate) use embedding::{Lookup, embed};
 pub(crate) use gelu::{Activation, activate};
 pub(crate) use layer_norm::{NormWeights, layer_norm, residual_layer_norm};
 pub(crate) use linear::{LinearWeights, linear};

@@ -1,8 +1,14 @@
 //! The model families: one file each, chosen by the `model_type` of `config.json`.
 
 mod bert;
+mod config;
+mod distance;
+mod embeddings;
+mod forward_pass;
 mod handover;
+mod parameters;
 mod post_norm;
+mod post_norm_family;
 
 use std::path::Path;
 
@@ -19,7 +25,9 @@ use crate::weights::{TensorSpec, Weights};
 type Parse = fn(&Path, &[u8]) -> Result<Box<dyn Family>, EncoderError>;
 
 /// Every `model_type` that can be loaded, with what reads its configuration.
-const FAMILIES: &[(&str, Parse)] = &[("bert", bert::parse)];
+const FAMILIES: &[(&str, Parse)] = &[
+    ("bert", bert::parse),
+];
 
 /// A model family with its configuration, already checked.
 pub(crate) trait Family: Send + Sync {
@@ -32,8 +40,9 @@ pub(crate) trait Family: Send + Sync {
     /// Returns the sizes of the model.
     fn dimensions(&self) -> Dimensions;
 
-    /// Lists the tensors the encoder needs, lowest layer first; lazily, for a layer count in a damaged file may be absurd.
-    fn tensors(&self) -> Box<dyn Iterator<Item = TensorSpec> + '_>;
+    /// Lists the tensors that the encoder needs of these weights, lowest layer first; lazily, for a layer count in a damaged
+    /// file may be absurd.
+    fn tensors(&self, weights: &Weights) -> Box<dyn Iterator<Item = TensorSpec> + '_>;
 
     /// Reads the weights and builds the encoder.
     fn load(

@@ -70,6 +70,11 @@ impl Weights {
         Err(EncoderError::MissingTensor { dir: self.dir.clone(), name: tried.join("` or `") })
     }
 
+    /// Says whether there is a tensor of this name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.place(name).is_ok()
+    }
+
     /// Checks that every tensor is there, in the right shape and a number format that can be widened; reads none.
     pub(crate) fn check(&self, specs: impl Iterator<Item = TensorSpec>) -> Result<(), EncoderError> {
         for spec in specs {

@@ -9,6 +9,7 @@ mod handover;
 mod parameters;
 mod post_norm;
 mod post_norm_family;
+mod roberta;
 
 use std::path::Path;
 
@@ -27,6 +28,9 @@ type Parse = fn(&Path, &[u8]) -> Result<Box<dyn Family>, EncoderError>;
 /// Every `model_type` that can be loaded, with what reads its configuration.
 const FAMILIES: &[(&str, Parse)] = &[
     ("bert", bert::parse),
+    ("camembert", roberta::parse),
+    ("roberta", roberta::parse),
+    ("xlm-roberta", roberta::parse),
 ];
 
 /// A model family with its configuration, already checked.

@@ -3,6 +3,7 @@
 mod bert;
 mod config;
 mod distance;
+mod distilbert;
 mod embeddings;
 mod forward_pass;
 mod handover;
@@ -29,6 +30,7 @@ type Parse = fn(&Path, &[u8]) -> Result<Box<dyn Family>, EncoderError>;
 const FAMILIES: &[(&str, Parse)] = &[
     ("bert", bert::parse),
     ("camembert", roberta::parse),
+    ("distilbert", distilbert::parse),
     ("roberta", roberta::parse),
     ("xlm-roberta", roberta::parse),
 ];

@@ -7,6 +7,7 @@ mod distilbert;
 mod embeddings;
 mod forward_pass;
 mod handover;
+mod mpnet;
 mod parameters;
 mod post_norm;
 mod post_norm_family;
@@ -31,6 +32,7 @@ const FAMILIES: &[(&str, Parse)] = &[
     ("bert", bert::parse),
     ("camembert", roberta::parse),
     ("distilbert", distilbert::parse),
+    ("mpnet", mpnet::parse),
     ("roberta", roberta::parse),
     ("xlm-roberta", roberta::parse),
 ];

@@ -4,6 +4,7 @@ mod bert;
 mod config;
 mod distance;
 mod distilbert;
+mod electra;
 mod embeddings;
 mod forward_pass;
 mod handover;
@@ -32,6 +33,7 @@ const FAMILIES: &[(&str, Parse)] = &[
     ("bert", bert::parse),
     ("camembert", roberta::parse),
     ("distilbert", distilbert::parse),
+    ("electra", electra::parse),
     ("mpnet", mpnet::parse),
     ("roberta", roberta::parse),
     ("xlm-roberta", roberta::parse),

@@ -1,5 +1,6 @@
 //! The model families: one file each, chosen by the `model_type` of `config.json`.
 
+mod albert;
 mod bert;
 mod config;
 mod distance;
@@ -30,6 +31,7 @@ type Parse = fn(&Path, &[u8]) -> Result<Box<dyn Family>, EncoderError>;
 
 /// Every `model_type` that can be loaded, with what reads its configuration.
 const FAMILIES: &[(&str, Parse)] = &[
+    ("albert", albert::parse),
     ("bert", bert::parse),
     ("camembert", roberta::parse),
     ("distilbert", distilbert::parse),

@@ -8,17 +8,23 @@
 mod attention;
 mod elementary;
 mod embedding;
+mod gated;
 mod gelu;
 mod layer_norm;
 mod linear;
+mod residual;
+mod rms_norm;
 
 use candle_core::{CpuStorage, Layout, Result, bail};
 
 pub(crate) use attention::{Attention, Sequences, self_attention};
 pub(crate) use embedding::{Lookup, embed};
+pub(crate) use gated::activate_gated;
 pub(crate) use gelu::{Activation, activate};
 pub(crate) use layer_norm::{NormWeights, layer_norm, residual_layer_norm};
 pub(crate) use linear::{LinearWeights, linear};
+pub(crate) use residual::residual_add;
+pub(crate) use rms_norm::{RmsNormWeights, rms_norm};
 
 /// Returns the elements of a row-major f32 tensor without copying.
 fn slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {

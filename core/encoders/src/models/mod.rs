@@ -14,6 +14,8 @@ mod parameters;
 mod post_norm;
 mod post_norm_family;
 mod roberta;
+mod t5;
+mod t5_block;
 
 use std::path::Path;
 
@@ -38,6 +40,7 @@ const FAMILIES: &[(&str, Parse)] = &[
     ("electra", electra::parse),
     ("mpnet", mpnet::parse),
     ("roberta", roberta::parse),
+    ("t5", t5::parse),
     ("xlm-roberta", roberta::parse),
 ];
 

@@ -1,0 +1,117 @@
+//! T5's layer: attention and a feed-forward block, each normalised before it and added to what came in.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::parameters::{load_bare_dense, stack};
+use crate::error::EncoderError;
+use crate::kernels::{
+    Activation, Attention, LinearWeights, RmsNormWeights, Sequences, activate, activate_gated, linear,
+    residual_add, rms_norm, self_attention,
+};
+use crate::weights::{TensorSpec, Weights};
+
+const QUERY: &str = "layer.0.SelfAttention.q";
+const KEY: &str = "layer.0.SelfAttention.k";
+const VALUE: &str = "layer.0.SelfAttention.v";
+const ATTENTION_OUTPUT: &str = "layer.0.SelfAttention.o";
+const ATTENTION_NORM: &str = "layer.0.layer_norm";
+const UP: &str = "layer.1.DenseReluDense.wi";
+const GATED_UP: &str = "layer.1.DenseReluDense.wi_0";
+const GATE: &str = "layer.1.DenseReluDense.wi_1";
+const DOWN: &str = "layer.1.DenseReluDense.wo";
+const FEED_FORWARD_NORM: &str = "layer.1.layer_norm";
+
+/// The sizes and functions that all blocks of a model share.
+#[derive(Clone, Copy)]
+pub(super) struct BlockForm {
+    pub(super) width: usize,
+    /// Width of all heads together, A, which need not be that of the hidden states.
+    pub(super) attention: usize,
+    pub(super) heads: usize,
+    pub(super) inner: usize,
+    pub(super) gated: bool,
+    pub(super) activation: Activation,
+    pub(super) epsilon: f64,
+}
+
+/// One block with its weights; no dense layer has a bias.
+pub(super) struct T5Block {
+    form: BlockForm,
+    attention_norm: RmsNormWeights,
+    /// Queries, keys and values in one product: 3A×H.
+    qkv: LinearWeights,
+    attention_output: LinearWeights,
+    feed_forward_norm: RmsNormWeights,
+    /// What is activated, then its gate where there is one: F×H or 2F×H.
+    up: LinearWeights,
+    down: LinearWeights,
+}
+
+impl T5Block {
+    /// Lists the tensors of the block whose names start with `scope`.
+    pub(super) fn tensors(scope: &str, form: BlockForm) -> Vec<TensorSpec> {
+        let BlockForm { width, attention, inner, .. } = form;
+        let ups: &[&str] = if form.gated { &[GATED_UP, GATE] } else { &[UP] };
+        let dense = [QUERY, KEY, VALUE].map(|name| (name, attention, width)).into_iter();
+        let dense = dense
+            .chain([(ATTENTION_OUTPUT, width, attention)])
+            .chain(ups.iter().map(|name| (*name, inner, width)))
+            .chain([(DOWN, width, inner)]);
+        let dense = dense.map(|(name, outputs, inputs)| TensorSpec {
+            name: format!("{scope}{name}.weight"),
+            shape: vec![outputs, inputs],
+        });
+        let norms =
+            [ATTENTION_NORM, FEED_FORWARD_NORM].map(|name| norm_tensor(&format!("{scope}{name}"), width));
+        dense.chain(norms).collect()
+    }
+
+    /// Reads the weights of the block whose names start with `scope`.
+    pub(super) fn load(
+        weights: &Weights,
+        scope: &str,
+        form: BlockForm,
+        device: &Device,
+    ) -> std::result::Result<Self, EncoderError> {
+        let dense = |name: &str| load_bare_dense(weights, &format!("{scope}{name}"), device);
+        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, device);
+        Ok(Self {
+            form,
+            attention_norm: norm(ATTENTION_NORM)?,
+            qkv: stack(&[dense(QUERY)?, dense(KEY)?, dense(VALUE)?])?,
+            attention_output: dense(ATTENTION_OUTPUT)?,
+            feed_forward_norm: norm(FEED_FORWARD_NORM)?,
+            up: if form.gated { stack(&[dense(GATED_UP)?, dense(GATE)?])? } else { dense(UP)? },
+            down: dense(DOWN)?,
+        })
+    }
+
+    /// Computes the next hidden states, T×H, from those of the block below.
+    pub(super) fn forward(&self, x: &Tensor, sequences: &Sequences, attention: &Attention) -> Result<Tensor> {
+        let normed = rms_norm(x, &self.attention_norm)?;
+        let attended = self_attention(&linear(&normed, &self.qkv)?, sequences, attention)?;
+        let x = residual_add(linear(&attended, &self.attention_output)?, x)?;
+        let up = linear(&rms_norm(&x, &self.feed_forward_norm)?, &self.up)?;
+        let inner = if self.form.gated {
+            activate_gated(&up, self.form.activation)?
+        } else {
+            activate(up, self.form.activation)?
+        };
+        residual_add(linear(&inner, &self.down)?, &x)
+    }
+}
+
+/// Lists the one tensor of a root mean square norm.
+pub(super) fn norm_tensor(name: &str, width: usize) -> TensorSpec {
+    TensorSpec { name: format!("{name}.weight"), shape: vec![width] }
+}
+
+/// Reads a root mean square norm.
+pub(super) fn load_norm(
+    weights: &Weights,
+    name: &str,
+    epsilon: f64,
+    device: &Device,
+) -> std::result::Result<RmsNormWeights, EncoderError> {
+    Ok(RmsNormWeights { scale: weights.tensor(&format!("{name}.weight"), device)?, epsilon })
+}

@@ -8,66 +8,23 @@ use std::fs;
 use std::path::Path;
 
 use isoscope_encoders::{Checkpoint, EncoderError};
-use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, serialize};
+use safetensors::tensor::Dtype;
 use tempfile::TempDir;
 
+use support::damage::{self, Tensors, WEIGHTS, refused, write};
 use support::{encode, fixture, max_difference};
-
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
-
-const WEIGHTS: &str = "model.safetensors";
 
 /// A copy of the miniature BERT that a test may damage.
 fn copy() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for file in [WEIGHTS, "config.json", "tokenizer.json"] {
-        fs::write(dir.path().join(file), fs::read(fixture("bert").join(file)).unwrap()).unwrap();
-    }
-    dir
-}
-
-fn tensors() -> Tensors {
-    let bytes = fs::read(fixture("bert").join(WEIGHTS)).unwrap();
-    let parsed = SafeTensors::deserialize(&bytes).unwrap();
-    parsed
-        .iter()
-        .map(|(name, t)| (name.to_owned(), (t.dtype(), t.shape().to_vec(), t.data().to_vec())))
-        .collect()
-}
-
-fn write(path: &Path, tensors: &Tensors) {
-    let views = tensors
-        .iter()
-        .map(|(name, (dtype, shape, data))| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
-    fs::write(path, serialize(views, None).unwrap()).unwrap();
+    damage::copy("bert")
 }
 
 fn with_tensors(change: impl FnOnce(&mut Tensors)) -> TempDir {
-    let dir = copy();
-    let mut tensors = tensors();
-    change(&mut tensors);
-    write(&dir.path().join(WEIGHTS), &tensors);
-    dir
+    damage::with_tensors("bert", change)
 }
 
 fn with_config(change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) -> TempDir {
-    let dir = copy();
-    let path = dir.path().join("config.json");
-    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    change(config.as_object_mut().unwrap());
-    fs::write(path, config.to_string()).unwrap();
-    dir
-}
-
-/// Opens a damaged directory; the message must contain every part.
-fn refused(dir: &TempDir, parts: &[&str]) -> EncoderError {
-    let error = Checkpoint::open(dir.path()).unwrap_err();
-    let message = error.to_string();
-    for part in parts {
-        assert!(message.contains(part), "`{message}` does not say `{part}`");
-    }
-    error
+    damage::with_config("bert", change)
 }
 
 /// Opens and loads a directory and returns its last layer for a fixed sequence.
@@ -196,7 +153,10 @@ fn config_values_that_cannot_work_are_refused_with_their_field() {
 #[test]
 fn an_unknown_model_type_is_refused_with_the_supported_ones() {
     let dir = with_config(|c| drop(c.insert("model_type".into(), "gpt2".into())));
-    assert!(matches!(refused(&dir, &["gpt2", "supported are: bert"]), EncoderError::UnsupportedModel { .. }));
+    assert!(matches!(
+        refused(&dir, &["gpt2", "supported are: albert, bert, "]),
+        EncoderError::UnsupportedModel { .. }
+    ));
 }
 
 #[test]
@@ -263,7 +223,7 @@ fn shards_are_read_through_their_index() {
     let dir = copy();
     fs::remove_file(dir.path().join(WEIGHTS)).unwrap();
     let (mut first, mut second, mut map) = (Tensors::new(), Tensors::new(), BTreeMap::new());
-    for (i, (name, tensor)) in tensors().into_iter().enumerate() {
+    for (i, (name, tensor)) in damage::tensors("bert").into_iter().enumerate() {
         let (shard, file) = if i % 2 == 0 {
             (&mut first, "model-1.safetensors")
         } else {

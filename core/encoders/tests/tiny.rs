@@ -63,6 +63,18 @@ fn bert_with_gelu_new_matches_transformers_in_every_layer() {
 }
 
 #[test]
+fn the_relatives_of_bert_match_transformers_in_every_layer() {
+    for name in ["roberta", "xlm-roberta", "camembert", "distilbert", "mpnet", "electra", "albert"] {
+        assert_matches_reference(name);
+    }
+}
+
+#[test]
+fn the_encoder_of_t5_matches_transformers_in_every_layer() {
+    assert_matches_reference("t5");
+}
+
+#[test]
 fn the_two_activations_are_told_apart() {
     // Guards the tests above: were the activation ignored, both references could not hold at once.
     let ids = &reference("bert")[0].input_ids;

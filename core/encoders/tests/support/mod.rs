@@ -1,6 +1,9 @@
 //! What the tests of this crate share.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::needless_pass_by_value)] // each test file uses a part; views are small
 
+pub mod damage;
+pub mod reference;
+
 use std::path::{Path, PathBuf};
 
 use isoscope_encoders::{Encoder, HiddenStateSink, SinkError, TokenBatch};

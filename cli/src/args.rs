@@ -23,6 +23,9 @@ pub(crate) struct Cli {
     /// Tasks run at once; by default one a core.
     #[arg(long, global = true, value_name = "N")]
     pub(crate) slots: Option<usize>,
+    /// Device that encoders run on: cpu, cuda (the first GPU) or cuda:N; by default the CPU.
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,

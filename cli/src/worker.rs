@@ -63,7 +63,7 @@ fn failed(url: String, error: &WorkerError) -> Failure {
 /// The worker that the settings describe, with its row cache in `state`.
 ///
 /// # Errors
-/// When there is no such directory of plugins.
+/// When there is no such directory of plugins, or the name of the device is none.
 pub(crate) fn config(
     settings: &WorkerSettings,
     name: String,
@@ -73,6 +73,7 @@ pub(crate) fn config(
     Ok(WorkerConfig {
         name,
         slots: settings.resolved_slots(),
+        device: settings.device_name().map_err(|wrong| Failure::Study(Violations(vec![wrong])))?,
         row_cache: state.join("rows"),
         row_cache_bytes: settings.row_cache_bytes,
         plugin_directory: settings.plugins()?,

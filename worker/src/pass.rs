@@ -10,6 +10,7 @@ use isoscope_core::result::Tally;
 use isoscope_core::study::{NonFinite, Unit};
 use isoscope_core::task::{Output, Pass};
 use isoscope_core::tree;
+use isoscope_encoders::DeviceStates;
 use ndarray::{Array2, ArrayView2, Axis};
 
 /// Runs a pass over the shards of a block, and stores the merged state of each layer.
@@ -55,9 +56,17 @@ fn absorb_shard(
     stages: &[LayerStage],
     shard: u64,
 ) -> Result<(Vec<NodeState>, Tally), WorkerError> {
-    let runs = stages.iter().map(LayerStage::begin).collect::<Result<Vec<_>, _>>()?;
-    let mut sink = Absorber { sources, runs, dropped: 0 };
-    let mut tally = sources.shard(shard, &mut sink)?;
+    let absorb = |on_host| {
+        let runs = stages.iter().map(LayerStage::begin).collect::<Result<Vec<_>, _>>()?;
+        let mut sink = Absorber { sources, runs, dropped: 0, on_host };
+        let tally = sources.shard(shard, &mut sink)?;
+        Ok::<_, WorkerError>((sink, tally))
+    };
+    let (mut sink, mut tally) = absorb(false)?;
+    let fetched = sink.runs.iter_mut().map(ShardRun::fetch_from_device).collect::<Result<Vec<_>, _>>()?;
+    if fetched.contains(&false) {
+        (sink, tally) = absorb(true)?;
+    }
     tally.nonfinite_rows = sink.dropped;
     Ok((sink.runs.into_iter().map(ShardRun::save).collect::<Result<_, _>>()?, tally))
 }
@@ -106,6 +115,8 @@ struct Absorber<'a> {
     sources: &'a Sources<'a>,
     runs: Vec<ShardRun<'a>>,
     dropped: u64,
+    /// Takes all rows to the host, even those whose sums a device could fold.
+    on_host: bool,
 }
 
 impl RowSink for Absorber<'_> {
@@ -126,6 +137,20 @@ impl RowSink for Absorber<'_> {
         match rows::pool(self.unit(), wide.view(), columns) {
             Some((pooled, columns)) => self.absorb(layer, &[pooled.view()], &columns),
             None => self.absorb(layer, &[wide.view()], columns),
+        }
+    }
+
+    fn device_rows(
+        &mut self,
+        layer: usize,
+        states: &DeviceStates<'_>,
+        kept: &[u32],
+    ) -> Result<bool, WorkerError> {
+        match self.runs.get_mut(layer) {
+            Some(run) if !self.on_host && self.sources.plan.study.representation.unit == Unit::Token => {
+                run.fold_on_device(states, kept)
+            }
+            _ => Ok(false),
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// Describes a plan.
 pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
-    let mut text = format!("plan {digest}\nnumerics class {}\n", plan.numerics_class);
+    let mut text = format!("plan {digest}\nnumerics class {}\n", plan.numerics());
     let mut subjects =
         sheet(&["model", "dataset", "rows", "layers × width", "shards", "tasks a pass", "state of a task"]);
     for subject in &plan.subjects {

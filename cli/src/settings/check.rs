@@ -3,6 +3,7 @@
 use super::{CoordinatorSettings, Settings, WorkerSettings, named};
 use crate::failure::Failure;
 use isoscope_core::violation::{Violation, Violations};
+use isoscope_worker::DeviceName;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ impl Settings {
             self.coordinator.session_ttl().err(),
             self.coordinator.heartbeat().err(),
             self.worker.drain().err(),
+            self.worker.device_name().err(),
         ];
         let found = times.into_iter().flatten().collect();
         Violations::none_or(found, ()).map_err(Failure::Study)
@@ -49,12 +51,20 @@ impl WorkerSettings {
         seconds("worker.drain_seconds", self.drain_seconds)
     }
 
-    /// Tasks to run at once.
+    /// Tasks to run at once. On a GPU they overlap reading, tokenising and computing; more than a few only take memory.
     pub(crate) fn resolved_slots(&self) -> usize {
+        const MOST_ON_A_GPU: usize = 8;
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         match self.slots {
-            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            0 if matches!(self.device_name(), Ok(DeviceName::Cuda(_))) => cores().min(MOST_ON_A_GPU),
+            0 => cores(),
             slots => slots,
         }
+    }
+
+    /// The device that encoders run on.
+    pub(crate) fn device_name(&self) -> Result<DeviceName, Violation> {
+        self.device.parse().map_err(|reason: String| Violation::new("worker.device", reason))
     }
 
     /// Name for people: the host's when none is set.

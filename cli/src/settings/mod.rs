@@ -53,6 +53,7 @@ impl Settings {
     fn take_flags(&mut self, cli: &Cli) {
         replace(&mut self.log.filter, cli.log.as_ref());
         replace(&mut self.worker.slots, cli.slots.as_ref());
+        replace(&mut self.worker.device, cli.device.as_ref());
         match &cli.command {
             Command::Coordinator(args) => {
                 replace(&mut self.coordinator.listen, args.listen.as_ref());

@@ -59,8 +59,10 @@ pub(crate) struct ClientSettings {
 pub(crate) struct WorkerSettings {
     /// Name for people; empty means the host's.
     pub(crate) name: String,
-    /// Tasks run at once; 0 means one a core.
+    /// Tasks run at once; 0 means one a core, and at most eight on a GPU.
     pub(crate) slots: usize,
+    /// Device that encoders run on: `cpu`, `cuda` or `cuda:N`.
+    pub(crate) device: String,
     /// Most bytes of hidden states kept on disk for later passes.
     pub(crate) row_cache_bytes: u64,
     /// Directory for the state of runs; empty means the user's cache directory.
@@ -96,6 +98,7 @@ impl Default for WorkerSettings {
         Self {
             name: String::new(),
             slots: 0,
+            device: "cpu".to_owned(),
             row_cache_bytes: 8 << 30,
             state_directory: PathBuf::new(),
             plugin_directory: PathBuf::new(),

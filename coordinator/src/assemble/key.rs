@@ -46,7 +46,7 @@ pub(super) fn key(
         plugin_digest: planned.op.plugin_digest.clone(),
         d: subject.width,
         seed: plan.study.seed,
-        numerics_class: plan.numerics_class.clone(),
+        numerics_class: plan.numerics(),
         plan_digest: digest.to_owned(),
     }
 }

@@ -25,7 +25,7 @@ pub fn manifest(
         "isoscope_version": env!("CARGO_PKG_VERSION"),
         "study": plan.study,
         "plan_digest": plan.digest()?,
-        "numerics_class": plan.numerics_class,
+        "numerics_class": plan.numerics(),
         "stages": plan.stages,
         "subjects": subjects(plan, tallies),
         "plugins": plugins,

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::device::{ComputeDevice, Placement, Precision};
 use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
@@ -74,7 +74,20 @@ impl Checkpoint {
     /// # Errors
     /// When a weight file cannot be read any more.
     pub fn load(&self) -> Result<Box<dyn Encoder>, EncoderError> {
-        self.family.load(&self.weights, self.facts.clone(), &Device::Cpu)
+        self.load_on(&ComputeDevice::cpu(), Precision::F32)
+    }
+
+    /// Reads the weights onto a device, in a number format, and builds the encoder there.
+    ///
+    /// # Errors
+    /// When a weight file cannot be read any more, or the memory of the device is full.
+    pub fn load_on(
+        &self,
+        device: &ComputeDevice,
+        precision: Precision,
+    ) -> Result<Box<dyn Encoder>, EncoderError> {
+        let placement = Placement { device: device.inner.clone(), format: precision.dtype() };
+        self.family.load(&self.weights, self.facts.clone(), &placement)
     }
 
     /// Builds the checkpoint's tokenizer.

@@ -5,6 +5,7 @@ use ndarray::ArrayView2;
 use crate::batch::TokenBatch;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
+use crate::on_device::DeviceStates;
 
 /// The error of a receiver of hidden states, in whatever type the receiver has.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -19,6 +20,16 @@ pub trait HiddenStateSink {
     /// # Errors
     /// Any error ends the forward pass and comes back as [`EncoderError::Sink`].
     fn layer(&mut self, layer: usize, states: ArrayView2<'_, f32>) -> Result<(), SinkError>;
+
+    /// Takes the hidden states of one layer where they are, when the encoder runs on a device of its own; says whether it did. States
+    /// that it did not take are copied to the host and handed to [`HiddenStateSink::layer`].
+    ///
+    /// # Errors
+    /// As of [`HiddenStateSink::layer`].
+    fn layer_on_device(&mut self, layer: usize, states: &DeviceStates<'_>) -> Result<bool, SinkError> {
+        let _ = (layer, states);
+        Ok(false)
+    }
 
     /// Says whether this layer should be handed over; layers after the last wanted one are not computed.
     fn wants(&self, layer: usize) -> bool {

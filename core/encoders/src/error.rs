@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::device::DeviceName;
 use crate::encoder::SinkError;
 
 /// Reports why a checkpoint cannot be read or a batch cannot be encoded.
@@ -188,6 +189,14 @@ pub enum EncoderError {
         layer: usize,
         /// The receiver's error.
         source: SinkError,
+    },
+    /// A device that cannot be used.
+    #[error("the device {device} cannot be used: {reason}")]
+    Device {
+        /// The device asked for.
+        device: DeviceName,
+        /// The driver's explanation, or what this program lacks.
+        reason: String,
     },
     /// A tensor operation failed.
     #[error("a tensor operation failed while {step}")]

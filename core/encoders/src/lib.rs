@@ -10,19 +10,24 @@
 
 mod batch;
 mod checkpoint;
+mod device;
 mod encoder;
 mod error;
 mod facts;
 mod files;
 mod kernels;
 mod models;
+mod on_device;
 mod tokenizer;
 mod weights;
 
 pub use batch::TokenBatch;
 pub use checkpoint::Checkpoint;
+pub use device::{ComputeDevice, DeviceName, Precision};
 pub use encoder::{Encoder, HiddenStateSink, SinkError};
 pub use error::EncoderError;
 pub use facts::CheckpointFacts;
 pub use models::model_types;
+pub use isoscope_cuda::{DirectionSums, FoldedSums, SecondSums};
+pub use on_device::{DeviceMoments, DeviceStates};
 pub use tokenizer::{EncodedText, TextTokenizer};

@@ -32,7 +32,7 @@ use std::ops::Range;
 pub struct Plan {
     /// The study as resolved.
     pub study: Study,
-    /// Device kind, dtype and kernel set that the bits hold for.
+    /// Device kind and kernel set of the workers whose bits agree; with the study's number format it is [`Plan::numerics`].
     pub numerics_class: String,
     /// What is measured: each model on each dataset, and each precomputed matrix.
     pub subjects: Vec<Subject>,
@@ -201,7 +201,34 @@ impl Subject {
     }
 }
 
+/// Most tokens in a forward pass where the study does not say: what fills a core's caches, and what fills a GPU.
+const BATCH_TOKENS: u32 = 2048;
+const BATCH_TOKENS_GPU: u32 = 32_768;
+
 impl Plan {
+    /// Tells whether the encoders run on GPUs.
+    #[must_use]
+    pub fn on_gpu(&self) -> bool {
+        self.numerics_class.starts_with("cuda")
+    }
+
+    /// Device kind, number format and kernel set that the bits hold for: `cpu-f32-packed1-x86_64-avx512`.
+    #[must_use]
+    pub fn numerics(&self) -> String {
+        let format = self.study.representation.dtype.name();
+        match self.numerics_class.split_once('-') {
+            Some((device, kernels)) => format!("{device}-{format}-{kernels}"),
+            None => format!("{}-{format}", self.numerics_class),
+        }
+    }
+
+    /// Most tokens in a forward pass.
+    #[must_use]
+    pub fn batch_tokens(&self) -> u32 {
+        let by_default = if self.on_gpu() { BATCH_TOKENS_GPU } else { BATCH_TOKENS };
+        self.study.plan.batch_tokens.unwrap_or(by_default)
+    }
+
     /// Computes the digest of the plan: equal digests and numerics classes give equal bits.
     ///
     /// # Errors

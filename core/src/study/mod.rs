@@ -4,10 +4,12 @@
 //! keys by the nearest known name and reporting every problem at once.
 
 mod keys;
+mod number_format;
 mod spec;
 mod validate;
 
 pub(crate) use keys::nearest;
+pub use number_format::NumberFormat;
 pub use spec::{
     ComparisonSpec, DatasetSpec, EnhancementSpec, EvaluationSpec, Exclude, Exclusions, Format, LayerPairs,
     Layers, MetricSpec, ModelSpec, NonFinite, OnLongText, Params, PlanOptions, ProbeSpec, Representation,

@@ -1,14 +1,19 @@
 //! What a worker is: the machine that it runs on, and the class of its numbers.
 
 use crate::offer::Offer;
+use isoscope_encoders::ComputeDevice;
 use isoscope_encoders::model_types;
 use isoscope_proto::v1::{Capabilities, OfferedPlugin, RejectedPlugin};
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-/// Describes the class of machines whose bits equal this one's: device, dtype, kernels and the vector unit they dispatch to.
+/// Describes the class of machines whose bits equal this one's: device, kernels, and the vector unit or the generation of GPUs that
+/// they dispatch to. The number format is the study's.
 #[must_use]
-pub fn numerics_class() -> String {
-    format!("cpu-f32-packed1-{}-{}", std::env::consts::ARCH, vector_unit())
+pub fn numerics_class(device: &ComputeDevice) -> String {
+    match device.compute_capability() {
+        Some(capability) => format!("cuda-packed1-sm{capability}"),
+        None => format!("cpu-packed1-{}-{}", std::env::consts::ARCH, vector_unit()),
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -27,18 +32,23 @@ fn vector_unit() -> &'static str {
     "base"
 }
 
+/// Number formats that a study may ask for.
+const NUMBER_FORMATS: &str = "f32, f16, bf16";
+
 /// What stays the same while a worker runs.
 pub(super) struct Machine {
     pub(super) numerics_class: String,
+    device: String,
     slots: u32,
     memory_bytes: u64,
 }
 
 impl Machine {
     /// Looks at this machine.
-    pub(super) fn new(slots: usize) -> Self {
+    pub(super) fn new(slots: usize, device: &ComputeDevice) -> Self {
         let slots = u32::try_from(slots.max(1)).unwrap_or(u32::MAX);
-        Self { numerics_class: numerics_class(), slots, memory_bytes: memory_bytes() }
+        let (numerics_class, device) = (numerics_class(device), device.name().to_string());
+        Self { numerics_class, device, slots, memory_bytes: memory_bytes() }
     }
 
     /// What the coordinator is told, with the offer of the moment.
@@ -56,8 +66,8 @@ impl Machine {
             reason: file.reason.clone(),
         });
         Capabilities {
-            device: "cpu".to_owned(),
-            dtype: "f32".to_owned(),
+            device: self.device.clone(),
+            dtype: NUMBER_FORMATS.to_owned(),
             numerics_class: self.numerics_class.clone(),
             slots: self.slots,
             memory_bytes: self.memory_bytes,

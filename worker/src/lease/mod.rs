@@ -37,6 +37,7 @@ use machine::Machine;
 pub use machine::numerics_class;
 use running::Running;
 use session::Session;
+use isoscope_encoders::{ComputeDevice, DeviceName};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct WorkerConfig {
     pub name: String,
     /// Tasks run at once, each on its own thread.
     pub slots: usize,
+    /// Device that encoders run on.
+    pub device: DeviceName,
     /// Directory of the row cache.
     pub row_cache: PathBuf,
     /// Most bytes in it.
@@ -92,18 +95,20 @@ impl Worker {
     /// Sets up a worker. BLAS is set to one thread, because each task already has its own.
     ///
     /// # Errors
-    /// When the row cache cannot be opened, or the plugin directory cannot be listed.
+    /// When the device or the row cache cannot be opened, or the plugin directory cannot be listed.
     pub fn new(config: WorkerConfig, plugins: PluginSet) -> Result<Self, WorkerError> {
         if !isoscope_plugin_host::use_one_blas_thread() {
             tracing::warn!("the BLAS is not OpenBLAS; set its thread count to 1 yourself");
         }
         let directory = config.plugin_directory.as_ref();
         let directory = directory.map(|path| PluginDirectory::open(path, plugins.clone())).transpose()?;
+        let device = ComputeDevice::open(config.device)
+            .map_err(|source| WorkerError::Encoder { field: "worker.device".to_owned(), source })?;
         let shared = Shared {
             name: config.name.clone(),
-            machine: Machine::new(config.slots),
+            machine: Machine::new(config.slots, &device),
             offer: Arc::new(watch::Sender::new(Arc::new(Offer::of(plugins)))),
-            models: Models::default(),
+            models: Models::new(device),
             cache: RowCache::open(&config.row_cache, config.row_cache_bytes)?,
             session: Session::default(),
             running: Arc::default(),

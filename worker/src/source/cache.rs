@@ -46,8 +46,8 @@ pub(super) fn key(plan: &Plan, subject: &Subject, model: &PlannedModel, shard: u
     let policy = &plan.study.representation;
     let parts = (
         (&model.facts, &subject.dataset_facts.digest, &subject.dataset),
-        (&subject.layers, subject.max_tokens, &policy.exclude, policy.unit, plan.study.plan.batch_tokens),
-        (subject.rows(shard), &plan.numerics_class),
+        (&subject.layers, subject.max_tokens, &policy.exclude, policy.unit, plan.batch_tokens()),
+        (subject.rows(shard), plan.numerics()),
     );
     let text = serde_json::to_string(&parts).unwrap_or_default();
     sha256(text.as_bytes()).replace("sha256:", "")

@@ -13,6 +13,7 @@ use crate::rows::Columns;
 use isoscope_core::catalogue::Needs;
 use isoscope_core::plan::{Plan, Subject};
 use isoscope_core::result::Tally;
+use isoscope_encoders::DeviceStates;
 use ndarray::ArrayView2;
 use std::path::Path;
 
@@ -30,6 +31,21 @@ pub trait RowSink {
     /// When the rows cannot be absorbed.
     fn rows(&mut self, layer: usize, rows: ArrayView2<'_, f32>, columns: &Columns)
     -> Result<(), WorkerError>;
+
+    /// Takes the rows of the `layer`-th layer that `kept` names where they are, on a device of its own; false when the rows
+    /// themselves are wanted.
+    ///
+    /// # Errors
+    /// When the rows cannot be absorbed.
+    fn device_rows(
+        &mut self,
+        layer: usize,
+        states: &DeviceStates<'_>,
+        kept: &[u32],
+    ) -> Result<bool, WorkerError> {
+        let _ = (layer, states, kept);
+        Ok(false)
+    }
 
     /// Takes rows of a matrix whose entries are f64.
     ///
@@ -100,7 +116,8 @@ impl<'a> Sources<'a> {
             return Ok(tally);
         }
         let loaded = self.models.get(model, self.base)?;
-        if !self.are_kept() {
+        // A GPU computes rows faster than a disk gives them back.
+        if self.plan.on_gpu() || !self.are_kept() {
             return text::shard(self, shard, &loaded, sink);
         }
         let mut recorder = self.cache.record(&key, sink);

@@ -98,7 +98,7 @@ impl Packer<'_, '_> {
         let texts = row.texts.iter().map(|text| self.tokenize(row.index, text));
         let texts = texts.collect::<Result<Vec<_>, WorkerError>>()?;
         let tokens: usize = texts.iter().map(|t| t.ids.len()).sum();
-        let budget = self.sources.plan.study.plan.batch_tokens as usize;
+        let budget = self.sources.plan.batch_tokens() as usize;
         if self.batch.tokens.tokens() > 0 && self.batch.tokens.tokens() + tokens > budget {
             self.flush()?;
         }

@@ -241,6 +241,18 @@ impl LayerStage {
             && self.passes.is_empty()
     }
 
+    /// The one thing to fold when all that is wanted of the rows are sums that a device of its own can fold where the rows are.
+    fn device_fold(&self) -> Option<&Fold> {
+        let nothing_else = !self.split
+            && self.groupings.is_empty()
+            && self.samples.is_empty()
+            && self.passes.is_empty()
+            && self.spaces.is_empty();
+        let [fold] = self.folds.as_slice() else { return None };
+        let foldable = fold.node == 0 && !fold.parts.contains(&catalogue::Part::Shape);
+        (nothing_else && foldable).then_some(fold)
+    }
+
     /// The passes of ops and of fits.
     #[must_use]
     pub fn passes(&self) -> &BTreeMap<Owner, OpPass> {

@@ -5,8 +5,10 @@ use crate::error::WorkerError;
 use crate::groups::Groups;
 use crate::rows::Columns;
 use crate::sample::{self, Sample};
-use isoscope_core::moments::Moments;
+use isoscope_core::catalogue;
+use isoscope_core::moments::{Direction, Moments, Second};
 use isoscope_core::state::Owner;
+use isoscope_encoders::{DeviceMoments, DeviceStates, FoldedSums};
 use isoscope_plugin_host::{BatchView, Run};
 use ndarray::{Array2, ArrayView2, Axis};
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ pub struct ShardRun<'a> {
     samples: BTreeMap<u32, Sample>,
     runs: BTreeMap<Owner, Run>,
     maps: BTreeMap<u32, Run>,
+    on_device: Option<DeviceMoments>,
 }
 
 impl<'a> ShardRun<'a> {
@@ -38,6 +41,7 @@ impl<'a> ShardRun<'a> {
             samples: stage.samples.iter().map(|(&i, drawn)| (i, drawn.empty.clone())).collect(),
             runs: runs.collect::<Result<_, WorkerError>>()?,
             maps: maps.collect::<Result<_, WorkerError>>()?,
+            on_device: None,
         })
     }
 
@@ -45,6 +49,39 @@ impl<'a> ShardRun<'a> {
     #[must_use]
     pub fn is_active(&self) -> bool {
         !self.stage.is_idle()
+    }
+
+    /// Folds the rows of hidden states that `kept` names where they are; false when something wants the rows themselves.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn fold_on_device(&mut self, states: &DeviceStates<'_>, kept: &[u32]) -> Result<bool, WorkerError> {
+        let Some(fold) = self.stage.device_fold() else { return Ok(false) };
+        let folding = match &mut self.on_device {
+            Some(folding) => folding,
+            None => {
+                let wants = |part| fold.parts.contains(&part);
+                let begun =
+                    states.begin(wants(catalogue::Part::Second), wants(catalogue::Part::Direction));
+                self.on_device.insert(begun.map_err(on_device)?)
+            }
+        };
+        folding.absorb(states, kept).map_err(on_device)?;
+        Ok(true)
+    }
+
+    /// Fetches what was folded on a device; false when a row was not finite, so that the shard must be gone through on the host, where
+    /// such rows are named or dropped.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn fetch_from_device(&mut self) -> Result<bool, WorkerError> {
+        let (Some(folding), Some(fold)) = (self.on_device.take(), self.stage.device_fold()) else {
+            return Ok(true);
+        };
+        let Some(sums) = folding.finish().map_err(on_device)? else { return Ok(false) };
+        self.moments.insert(fold.owner, moments(sums, fold.width)?);
+        Ok(true)
     }
 
     /// Absorbs rows of the raw space, n×d, into every space that the stage looks at. `views` are one cloud, or the row-aligned two
@@ -139,4 +176,27 @@ impl<'a> ShardRun<'a> {
 
 fn lend<'a>(views: &[ArrayView2<'a, f64>], columns: &'a Columns) -> Result<BatchView<'a>, WorkerError> {
     sample::batch(views, columns).ok_or_else(|| WorkerError::task("rows are not contiguous"))
+}
+
+fn on_device(source: isoscope_encoders::EncoderError) -> WorkerError {
+    WorkerError::Encoder { field: String::new(), source }
+}
+
+/// The sums of a device as moments of width d.
+fn moments(sums: FoldedSums, d: usize) -> Result<Moments, WorkerError> {
+    let second = sums.second.map(|sums| {
+        let lower = Array2::from_shape_vec((d, d), sums.lower).map_err(|e| WorkerError::task(e.to_string()))?;
+        Ok::<_, WorkerError>(Second::from_parts(sums.n, sums.mean.into(), lower))
+    });
+    let direction = sums.direction.map(|sums| Direction {
+        n: sums.n,
+        zero_rows: sums.zero_rows,
+        unit_sum: sums.unit_sum,
+        unit_square_sum: sums.unit_square_sum,
+        norm_mean: sums.norm_mean,
+        norm_scatter: sums.norm_scatter,
+        norm_min: sums.norm_min,
+        norm_max: sums.norm_max,
+    });
+    Ok(Moments { second: second.transpose()?, direction, shape: None })
 }

@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor, bail};
 use multiversion::multiversion;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Axis, Ix2, RawData, Slice};
 
 use super::elementary::exp_of_negative;
-use super::slice;
+use super::storage::{store_as, values};
 
 /// Where the sequences of a packed batch begin and end: cumulative row counts, from 0 to T.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub(crate) struct Attention {
     pub(crate) heads: usize,
     /// Factor on Q·Kᵀ, before anything is added.
     pub(crate) scale: f32,
-    /// heads×(2R−1): what is added to the score of query i and key j by their distance, in column R−1 + (j − i). R is the
+    /// heads×(2R−1) in f32: what is added to the score of query i and key j by their distance, in column R−1 + (j − i). R is the
     /// length of the longest sequence.
     pub(crate) distance_bias: Option<Tensor>,
     /// Largest distance |j − i| at which a query sees a key; `None` when it sees all.
@@ -73,6 +75,11 @@ impl CustomOp1 for SelfAttention<'_> {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         self.compute(storage, layout, None)
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.compute_on_gpu((storage, layout), None)
+    }
 }
 
 impl CustomOp2 for SelfAttention<'_> {
@@ -91,8 +98,19 @@ impl CustomOp2 for SelfAttention<'_> {
         if heads != self.form.heads || columns % 2 == 0 {
             bail!("{NAME} of {} heads cannot add a bias of {heads}x{columns}", self.form.heads);
         }
-        let bias = slice(NAME, bias, bias_layout)?;
-        self.compute(storage, layout, Some(DistanceBias { values: bias, reach: columns.div_ceil(2) }))
+        let bias = values(NAME, bias, bias_layout)?;
+        self.compute(storage, layout, Some(DistanceBias { values: &bias, reach: columns.div_ceil(2) }))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        storage: &CudaStorage,
+        layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        self.compute_on_gpu((storage, layout), Some((bias, bias_layout)))
     }
 }
 
@@ -111,8 +129,8 @@ impl SelfAttention<'_> {
         if self.sequences.0.last().is_some_and(|&end| end != rows) {
             bail!("{NAME} got {rows} rows for sequences that end at {:?}", self.sequences.0.last());
         }
-        let qkv = slice(NAME, storage, layout)?;
-        let qkv = ArrayView2::from_shape((rows, width3), qkv).map_err(Error::wrap)?;
+        let qkv = values(NAME, storage, layout)?;
+        let qkv = ArrayView2::from_shape((rows, width3), &qkv).map_err(Error::wrap)?;
         let mut y = vec![0.0_f32; rows * width];
         let mut out = ArrayViewMut2::from_shape((rows, width), &mut y).map_err(Error::wrap)?;
         let mut scratch = Vec::new();
@@ -124,7 +142,20 @@ impl SelfAttention<'_> {
             let qkv = cut(qkv, range.clone(), 0..width3);
             attend(&qkv, cut(out.view_mut(), range, 0..width), self.form, bias, &mut scratch)?;
         }
-        Ok((CpuStorage::F32(y), Shape::from((rows, width))))
+        Ok((store_as(storage, y), Shape::from((rows, width))))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn compute_on_gpu(
+        &self,
+        qkv: (&CudaStorage, &Layout),
+        distance_bias: Option<(&CudaStorage, &Layout)>,
+    ) -> Result<(CudaStorage, Shape)> {
+        let (rows, width3) = qkv.1.shape().dims2()?;
+        let Attention { heads, scale, window, .. } = *self.form;
+        let form = isoscope_cuda::AttentionForm { heads, scale, distance_bias, window };
+        let out = isoscope_cuda::attention(qkv, &self.sequences.0, form)?;
+        Ok((out, Shape::from((rows, width3 / 3))))
     }
 }
 

@@ -1,8 +1,10 @@
 //! The sum of embeddings: one row of each table for every token.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::slice;
+use super::storage::{store_as, values};
 
 /// One table of embeddings and what is read from it.
 #[derive(Clone, Copy)]
@@ -39,6 +41,11 @@ impl CustomOp1 for Embedding<'_> {
     fn cpu_fwd(&self, a: &CpuStorage, a_layout: &Layout) -> Result<(CpuStorage, Shape)> {
         self.sum(&[(a, a_layout)])
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, a: &CudaStorage, a_layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.sum_on_gpu(&[(a, a_layout)])
+    }
 }
 
 impl CustomOp2 for Embedding<'_> {
@@ -54,6 +61,11 @@ impl CustomOp2 for Embedding<'_> {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         self.sum(&[(a, a_layout), (b, b_layout)])
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, a: &CudaStorage, a_layout: &Layout, b: &CudaStorage, b_layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.sum_on_gpu(&[(a, a_layout), (b, b_layout)])
     }
 }
 
@@ -73,6 +85,11 @@ impl CustomOp3 for Embedding<'_> {
     ) -> Result<(CpuStorage, Shape)> {
         self.sum(&[(a, a_layout), (b, b_layout), (c, c_layout)])
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, a: &CudaStorage, a_layout: &Layout, b: &CudaStorage, b_layout: &Layout, c: &CudaStorage, c_layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.sum_on_gpu(&[(a, a_layout), (b, b_layout), (c, c_layout)])
+    }
 }
 
 impl Embedding<'_> {
@@ -83,25 +100,34 @@ impl Embedding<'_> {
             if layout.shape().dims2()?.1 != width || rows.len() != tokens {
                 bail!("{NAME} needs tables of one width and a row in each for every token");
             }
-            let table = slice(NAME, table, layout)?;
             for (y, &index) in y.chunks_exact_mut(width).zip(*rows) {
-                let row = row(table, index as usize, width)?;
+                // Of a table of another format only the rows that are needed are widened.
+                let row = values(NAME, table, &row(layout, index as usize)?)?;
                 if i == 0 {
-                    y.copy_from_slice(row);
+                    y.copy_from_slice(&row);
                 } else {
-                    y.iter_mut().zip(row).for_each(|(y, v)| *y += v);
+                    y.iter_mut().zip(row.iter()).for_each(|(y, v)| *y += v);
                 }
             }
         }
-        Ok((CpuStorage::F32(y), Shape::from((tokens, width))))
+        Ok((store_as(tables[0].0, y), Shape::from((tokens, width))))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn sum_on_gpu(&self, tables: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
+        let lookups: Vec<_> = tables.iter().copied().zip(self.rows.iter().copied()).collect();
+        let y = isoscope_cuda::embed(&lookups)?;
+        Ok((y, Shape::from((self.rows[0].len(), tables[0].1.shape().dims2()?.1))))
     }
 }
 
-fn row(table: &[f32], index: usize, width: usize) -> Result<&[f32]> {
-    match table.chunks_exact(width).nth(index) {
-        Some(row) => Ok(row),
-        None => bail!("{NAME} row {index} is outside a table of {}", table.len() / width),
+/// Returns where a row of a table lies.
+fn row(table: &Layout, index: usize) -> Result<Layout> {
+    let (rows, _) = table.shape().dims2()?;
+    if index >= rows {
+        bail!("{NAME} row {index} is outside a table of {rows}");
     }
+    table.narrow(0, index, 1)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Gated feed-forward blocks (Shazeer 2020, arXiv 2002.05202): one half of the inner values, activated, scales the other.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::gelu::{Activation, apply};
-use super::slice;
+use super::storage::{store_as, values};
 
 /// Computes f(a)·b for every row (a, b) of the T×2F tensor `x`, with f the activation; the result is T×F.
 pub(crate) fn activate_gated(x: &Tensor, activation: Activation) -> Result<Tensor> {
@@ -26,13 +28,19 @@ impl CustomOp1 for ActivateGated {
         }
         let half = width / 2;
         let mut y = Vec::with_capacity(rows * half);
-        for row in slice(NAME, x, layout)?.chunks_exact(width.max(1)) {
+        for row in values(NAME, x, layout)?.chunks_exact(width.max(1)) {
             let start = y.len();
             y.extend_from_slice(&row[..half]);
             apply(self.0, &mut y[start..]);
             y[start..].iter_mut().zip(&row[half..]).for_each(|(y, gate)| *y *= gate);
         }
-        Ok((CpuStorage::F32(y), Shape::from((rows, half))))
+        Ok((store_as(x, y), Shape::from((rows, half))))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (rows, width) = layout.shape().dims2()?;
+        Ok((isoscope_cuda::gate((x, layout), self.0.on_gpu())?, Shape::from((rows, width / 2))))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Activations of feed-forward layers, applied in place.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, bail};
 use multiversion::multiversion;
 
 use super::elementary::{erf, exp_of_negative};
+use super::storage::{store_as, values};
 
 /// The activation between the two dense layers of a feed-forward block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,15 @@ pub(crate) enum Activation {
 impl Activation {
     /// The names of activations that are understood.
     pub(crate) const NAMES: &'static str = "gelu, gelu_new, gelu_pytorch_tanh, relu";
+
+    #[cfg(feature = "cuda")]
+    pub(super) fn on_gpu(self) -> isoscope_cuda::Activation {
+        match self {
+            Self::Gelu => isoscope_cuda::Activation::Gelu,
+            Self::GeluTanh => isoscope_cuda::Activation::GeluTanh,
+            Self::Relu => isoscope_cuda::Activation::Relu,
+        }
+    }
 
     /// Reads a name of transformers; `None` when the name is not among [`Self::NAMES`].
     pub(crate) fn from_name(name: &str) -> Option<Self> {
@@ -45,11 +57,22 @@ impl InplaceOp1 for Activate {
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
-            bail!("activation needs a contiguous f32 tensor");
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("activation needs a contiguous tensor");
         };
-        apply(self.0, &mut values[start..end]);
+        if let CpuStorage::F32(values) = storage {
+            apply(self.0, &mut values[start..end]);
+        } else {
+            let mut wide = values(self.name(), storage, layout)?.into_owned();
+            apply(self.0, &mut wide);
+            *storage = store_as(storage, wide);
+        }
         Ok(())
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &mut CudaStorage, layout: &Layout) -> Result<()> {
+        isoscope_cuda::activate(storage, layout, self.0.on_gpu())
     }
 }
 

@@ -1,13 +1,15 @@
 //! Layer normalisation (Ba, Kiros & Hinton 2016, arXiv 1607.06450), alone and fused with the residual sum before it.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use multiversion::multiversion;
 
-use super::slice;
+use super::storage::{store_as, values};
 
 /// The parameters of a layer normalisation of width H.
 pub(crate) struct NormWeights {
-    /// 2×H: the scale γ, then the shift β.
+    /// 2×H: the scale γ, then the shift β; f32 whatever the format of the rows.
     pub(crate) scale_shift: Tensor,
     /// Added to the variance.
     pub(crate) epsilon: f64,
@@ -27,6 +29,13 @@ struct LayerNorm {
     epsilon: f64,
 }
 
+#[cfg(feature = "cuda")]
+impl LayerNorm {
+    fn form(&self) -> isoscope_cuda::NormForm {
+        isoscope_cuda::NormForm { epsilon: self.epsilon, centred: true }
+    }
+}
+
 impl CustomOp2 for LayerNorm {
     fn name(&self) -> &'static str {
         "layer_norm"
@@ -39,10 +48,22 @@ impl CustomOp2 for LayerNorm {
         w: &CpuStorage,
         w_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let mut y = slice("layer_norm", x, x_layout)?.to_vec();
+        let mut y = values("layer_norm", x, x_layout)?.into_owned();
         let width = width(x_layout, w_layout)?;
-        normalise(&mut y, slice("layer_norm", w, w_layout)?, width, self.epsilon);
-        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+        normalise(&mut y, &values("layer_norm", w, w_layout)?, width, self.epsilon);
+        Ok((store_as(x, y), x_layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        w: &CudaStorage,
+        w_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let y = isoscope_cuda::norm((x, x_layout), None, (w, w_layout), self.form())?;
+        Ok((y, x_layout.shape().clone()))
     }
 }
 
@@ -65,10 +86,25 @@ impl CustomOp3 for LayerNorm {
         if residual_layout.shape() != x_layout.shape() {
             bail!("{NAME} cannot add {:?} to {:?}", residual_layout.shape(), x_layout.shape());
         }
-        let (x, residual) = (slice(NAME, x, x_layout)?, slice(NAME, residual, residual_layout)?);
-        let mut y: Vec<f32> = x.iter().zip(residual).map(|(a, b)| a + b).collect();
-        normalise(&mut y, slice(NAME, w, w_layout)?, width, self.epsilon);
-        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+        let (terms, residual) = (values(NAME, x, x_layout)?, values(NAME, residual, residual_layout)?);
+        let mut y: Vec<f32> = terms.iter().zip(residual.iter()).map(|(a, b)| a + b).collect();
+        normalise(&mut y, &values(NAME, w, w_layout)?, width, self.epsilon);
+        Ok((store_as(x, y), x_layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        residual: &CudaStorage,
+        residual_layout: &Layout,
+        w: &CudaStorage,
+        w_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let residual = Some((residual, residual_layout));
+        let y = isoscope_cuda::norm((x, x_layout), residual, (w, w_layout), self.form())?;
+        Ok((y, x_layout.shape().clone()))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Dense layers: y = x·Wᵀ + b.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor, bail};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 // The link to the BLAS library that `general_mat_mul` calls.
 use ndarray_linalg as _;
 
-use super::slice;
+use super::storage::{store_as, values};
 
 /// The parameters of a dense layer.
 pub(crate) struct LinearWeights {
@@ -51,7 +53,20 @@ impl CustomOp2 for Linear {
         let (rows, outputs) = sizes(x_layout, weight_layout)?;
         let mut y = vec![0.0; rows * outputs];
         product(&mut y, 0.0, (x, x_layout), (weight, weight_layout))?;
-        Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
+        Ok((store_as(x, y), Shape::from((rows, outputs))))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        weight: &CudaStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let (rows, outputs) = sizes(x_layout, weight_layout)?;
+        let y = isoscope_cuda::linear((x, x_layout), (weight, weight_layout), None)?;
+        Ok((y, Shape::from((rows, outputs))))
     }
 }
 
@@ -73,15 +88,31 @@ impl CustomOp3 for Linear {
         if bias_layout.shape().dims1()? != outputs {
             bail!("{NAME} cannot add a bias of {:?} to rows of {outputs}", bias_layout.shape());
         }
-        let bias = slice(NAME, bias, bias_layout)?;
+        let bias = values(NAME, bias, bias_layout)?;
         // The product accumulates onto rows that already hold the bias: one pass over the result less than adding it
         // afterwards, and the result needs initial values anyway.
         let mut y = Vec::with_capacity(rows * outputs);
         for _ in 0..rows {
-            y.extend_from_slice(bias);
+            y.extend_from_slice(&bias);
         }
         product(&mut y, 1.0, (x, x_layout), (weight, weight_layout))?;
-        Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
+        Ok((store_as(x, y), Shape::from((rows, outputs))))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        weight: &CudaStorage,
+        weight_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let (rows, outputs) = sizes(x_layout, weight_layout)?;
+        let y =
+            isoscope_cuda::linear((x, x_layout), (weight, weight_layout), Some((bias, bias_layout)))?;
+        Ok((y, Shape::from((rows, outputs))))
     }
 }
 
@@ -105,8 +136,8 @@ fn product(
     weight: (&CpuStorage, &Layout),
 ) -> Result<()> {
     let ((rows, inputs), (outputs, _)) = (x.1.shape().dims2()?, weight.1.shape().dims2()?);
-    let x = view(slice(NAME, x.0, x.1)?, rows, inputs)?;
-    let weight = view(slice(NAME, weight.0, weight.1)?, outputs, inputs)?;
+    let (x, weight) = (values(NAME, x.0, x.1)?, values(NAME, weight.0, weight.1)?);
+    let (x, weight) = (view(&x, rows, inputs)?, view(&weight, outputs, inputs)?);
     let mut y = ArrayViewMut2::from_shape((rows, outputs), y).map_err(Error::wrap)?;
     general_mat_mul(1.0, &x, &weight.t(), keep, &mut y);
     Ok(())

@@ -14,8 +14,7 @@ mod layer_norm;
 mod linear;
 mod residual;
 mod rms_norm;
-
-use candle_core::{CpuStorage, Layout, Result, bail};
+mod storage;
 
 pub(crate) use attention::{Attention, Sequences, self_attention};
 pub(crate) use embedding::{Lookup, embed};
@@ -25,12 +24,3 @@ pub(crate) use layer_norm::{NormWeights, layer_norm, residual_layer_norm};
 pub(crate) use linear::{LinearWeights, linear};
 pub(crate) use residual::residual_add;
 pub(crate) use rms_norm::{RmsNormWeights, rms_norm};
-
-/// Returns the elements of a row-major f32 tensor without copying.
-fn slice<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let values = storage.as_slice::<f32>()?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&values[start..end]),
-        None => bail!("{op} needs contiguous tensors, not strides {:?}", layout.stride()),
-    }
-}

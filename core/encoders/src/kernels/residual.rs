@@ -1,8 +1,10 @@
 //! The residual sum of layers that normalise before a block instead of after it.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, bail};
 
-use super::slice;
+use super::storage::{store_as, values};
 
 /// Adds `residual` to `x`, both T×H, in the storage of `x`: the caller must hold the only use of it.
 pub(crate) fn residual_add(x: Tensor, residual: &Tensor) -> Result<Tensor> {
@@ -29,12 +31,30 @@ impl InplaceOp2 for ResidualAdd {
         if residual_layout.shape() != x_layout.shape() {
             bail!("{NAME} cannot add {:?} to {:?}", residual_layout.shape(), x_layout.shape());
         }
-        let (CpuStorage::F32(values), Some((start, end))) = (x, x_layout.contiguous_offsets()) else {
-            bail!("{NAME} needs a contiguous f32 tensor");
+        let Some((start, end)) = x_layout.contiguous_offsets() else {
+            bail!("{NAME} needs a contiguous tensor");
         };
-        let residual = slice(NAME, residual, residual_layout)?;
-        values[start..end].iter_mut().zip(residual).for_each(|(x, r)| *x += r);
+        let residual = values(NAME, residual, residual_layout)?;
+        let add = |sums: &mut [f32]| sums.iter_mut().zip(residual.iter()).for_each(|(x, r)| *x += r);
+        if let CpuStorage::F32(sums) = x {
+            add(&mut sums[start..end]);
+        } else {
+            let mut wide = values(NAME, x, x_layout)?.into_owned();
+            add(&mut wide);
+            *x = store_as(x, wide);
+        }
         Ok(())
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &mut CudaStorage,
+        x_layout: &Layout,
+        residual: &CudaStorage,
+        residual_layout: &Layout,
+    ) -> Result<()> {
+        isoscope_cuda::add(x, x_layout, (residual, residual_layout))
     }
 }
 

@@ -1,14 +1,16 @@
 //! Root mean square normalisation (Zhang & Sennrich 2019, arXiv 1910.07467): layer normalisation without a mean or a shift.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use multiversion::multiversion;
 
 use super::layer_norm::sum;
-use super::slice;
+use super::storage::{store_as, values};
 
 /// The parameters of a root mean square normalisation of width H.
 pub(crate) struct RmsNormWeights {
-    /// H: the scale γ.
+    /// H: the scale γ; f32 whatever the format of the rows.
     pub(crate) scale: Tensor,
     /// Added to the mean square.
     pub(crate) epsilon: f64,
@@ -41,9 +43,22 @@ impl CustomOp2 for RmsNorm {
         if scale_layout.shape().dims1()? != width {
             bail!("{NAME} needs {width} weights, not {:?}", scale_layout.shape());
         }
-        let mut y = slice(NAME, x, x_layout)?.to_vec();
-        normalise(&mut y, slice(NAME, scale, scale_layout)?, self.epsilon);
-        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+        let mut y = values(NAME, x, x_layout)?.into_owned();
+        normalise(&mut y, &values(NAME, scale, scale_layout)?, self.epsilon);
+        Ok((store_as(x, y), x_layout.shape().clone()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        scale: &CudaStorage,
+        scale_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let form = isoscope_cuda::NormForm { epsilon: self.epsilon, centred: false };
+        let y = isoscope_cuda::norm((x, x_layout), None, (scale, scale_layout), form)?;
+        Ok((y, x_layout.shape().clone()))
     }
 }
 

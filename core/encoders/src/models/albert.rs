@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
 use super::config::{BertLikeConfig, Checks};
@@ -13,6 +13,7 @@ use super::post_norm::{LayerForm, LayerNames, PostNormLayer};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
 use crate::encoder::Encoder;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
@@ -134,16 +135,16 @@ impl Family for AlbertConfig {
         &self,
         weights: &Weights,
         facts: CheckpointFacts,
-        device: &Device,
+        placement: &Placement,
     ) -> std::result::Result<Box<dyn Encoder>, EncoderError> {
         let mut layers = Vec::new();
         for scope in self.sharing.scopes() {
-            layers.push(PostNormLayer::load(weights, &scope, &NAMES, self.form, device)?);
+            layers.push(PostNormLayer::load(weights, &scope, &NAMES, self.form, placement)?);
         }
         let pass = AlbertPass {
             types: self.embeddings.types,
-            embeddings: Embeddings::load(weights, &self.embeddings, device)?,
-            projection: load_dense(weights, PROJECTION, device)?,
+            embeddings: Embeddings::load(weights, &self.embeddings, placement)?,
+            projection: load_dense(weights, PROJECTION, placement)?,
             layers,
             sharing: self.sharing,
             attention: Attention::plain(self.form.heads, self.form.width),

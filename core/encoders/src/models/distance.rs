@@ -4,6 +4,7 @@
 use candle_core::{Device, Tensor};
 
 use super::config::Checks;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::weights::{TensorSpec, Weights};
 
@@ -67,7 +68,7 @@ pub(super) fn load_distance_bias(
     name: &str,
     buckets: Buckets,
     reach: usize,
-    device: &Device,
+    placement: &Placement,
 ) -> Result<Tensor, EncoderError> {
     let failed = |source| EncoderError::Compute { step: "spreading the biases of distances", source };
     let table = weights.tensor(name, &Device::Cpu)?.to_vec2::<f32>().map_err(failed)?;
@@ -77,7 +78,7 @@ pub(super) fn load_distance_bias(
         .flat_map(|head| columns.iter().map(move |&bucket| (head, bucket)))
         .map(|(head, bucket)| table[bucket][head])
         .collect();
-    Tensor::from_vec(bias, (heads, columns.len()), device).map_err(failed)
+    Tensor::from_vec(bias, (heads, columns.len()), &placement.device).map_err(failed)
 }
 
 #[cfg(test)]

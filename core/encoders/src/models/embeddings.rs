@@ -1,9 +1,10 @@
 //! The embedding block of BERT and its relatives: a row each for word, type and position, summed and normalised.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::parameters::{load_norm, norm_tensors};
 use crate::batch::TokenBatch;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{Lookup, NormWeights, embed, layer_norm};
 use crate::weights::{TensorSpec, Weights};
@@ -71,14 +72,14 @@ impl Embeddings {
     pub(super) fn load(
         weights: &Weights,
         form: &EmbeddingForm,
-        device: &Device,
+        placement: &Placement,
     ) -> std::result::Result<Self, EncoderError> {
         Ok(Self {
             first: form.first,
-            words: weights.tensor(WORDS, device)?,
-            positions: weights.tensor(POSITIONS, device)?,
-            types: form.types.map(|_| weights.tensor(TYPES, device)).transpose()?,
-            norm: load_norm(weights, NORM, form.epsilon, device)?,
+            words: weights.stored(WORDS, placement)?,
+            positions: weights.stored(POSITIONS, placement)?,
+            types: form.types.map(|_| weights.stored(TYPES, placement)).transpose()?,
+            norm: load_norm(weights, NORM, form.epsilon, placement)?,
         })
     }
 

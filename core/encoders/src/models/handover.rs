@@ -1,12 +1,13 @@
 //! Handing hidden states to their receiver.
 
-use candle_core::{Error, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Error, Storage, Tensor};
 use ndarray::ArrayView2;
 
 use crate::encoder::HiddenStateSink;
 use crate::error::EncoderError;
+use crate::on_device::DeviceStates;
 
-/// Hands one layer's T×H states over, when the sink wants them; on the CPU without a copy.
+/// Hands one layer's T×H states over, when the sink wants them: f32 on the CPU without a copy, states on another device there first.
 pub(super) fn push(
     layer: usize,
     states: &Tensor,
@@ -15,18 +16,29 @@ pub(super) fn push(
     if !sink.wants(layer) {
         return Ok(());
     }
+    let not_taken = |source| EncoderError::Sink { layer, source };
+    if let Some(there) = DeviceStates::of(states)
+        && sink.layer_on_device(layer, &there).map_err(not_taken)?
+    {
+        return Ok(());
+    }
     let failed = |source| EncoderError::Compute { step: "handing hidden states over", source };
     let (rows, width) = states.dims2().map_err(failed)?;
     let (storage, layout) = states.storage_and_layout();
-    let copied;
-    let values = if let (Storage::Cpu(cpu), Some((start, end))) = (&*storage, layout.contiguous_offsets()) {
-        &cpu.as_slice::<f32>().map_err(failed)?[start..end]
+    let wide;
+    let values = if let (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) =
+        (&*storage, layout.contiguous_offsets())
+    {
+        &values[start..end]
     } else {
-        copied = states.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(failed)?;
-        &copied
+        wide = states
+            .to_dtype(DType::F32)
+            .and_then(|states| states.flatten_all()?.to_vec1::<f32>())
+            .map_err(failed)?;
+        &wide
     };
     let view = ArrayView2::from_shape((rows, width), values).map_err(|e| failed(Error::wrap(e)))?;
-    sink.layer(layer, view).map_err(|source| EncoderError::Sink { layer, source })
+    sink.layer(layer, view).map_err(not_taken)
 }
 
 /// Hands over layers 0 to `last` of a batch without tokens.

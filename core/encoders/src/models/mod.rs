@@ -19,10 +19,10 @@ mod t5_block;
 
 use std::path::Path;
 
-use candle_core::Device;
 use serde::Deserialize;
 
 use crate::encoder::Encoder;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
@@ -64,7 +64,7 @@ pub(crate) trait Family: Send + Sync {
         &self,
         weights: &Weights,
         facts: CheckpointFacts,
-        device: &Device,
+        placement: &Placement,
     ) -> Result<Box<dyn Encoder>, EncoderError>;
 }
 

@@ -1,7 +1,8 @@
 //! Listing and reading the parameters of dense layers and norms.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{LinearWeights, NormWeights};
 use crate::weights::{TensorSpec, Weights};
@@ -18,19 +19,19 @@ pub(super) fn dense_tensors(name: &str, outputs: usize, inputs: usize) -> [Tenso
 pub(super) fn load_dense(
     weights: &Weights,
     name: &str,
-    device: &Device,
+    placement: &Placement,
 ) -> Result<LinearWeights, EncoderError> {
-    let bias = Some(weights.tensor(&format!("{name}.bias"), device)?);
-    Ok(LinearWeights { bias, ..load_bare_dense(weights, name, device)? })
+    let bias = Some(weights.stored(&format!("{name}.bias"), placement)?);
+    Ok(LinearWeights { bias, ..load_bare_dense(weights, name, placement)? })
 }
 
 /// Reads a dense layer that has no bias.
 pub(super) fn load_bare_dense(
     weights: &Weights,
     name: &str,
-    device: &Device,
+    placement: &Placement,
 ) -> Result<LinearWeights, EncoderError> {
-    Ok(LinearWeights { weight: weights.tensor(&format!("{name}.weight"), device)?, bias: None })
+    Ok(LinearWeights { weight: weights.stored(&format!("{name}.weight"), placement)?, bias: None })
 }
 
 /// Joins dense layers that read the same rows into one.
@@ -49,10 +50,10 @@ pub(super) fn load_norm(
     weights: &Weights,
     name: &str,
     epsilon: f64,
-    device: &Device,
+    placement: &Placement,
 ) -> Result<NormWeights, EncoderError> {
-    let scale = weights.tensor(&format!("{name}.weight"), device)?;
-    let shift = weights.tensor(&format!("{name}.bias"), device)?;
+    let scale = weights.exact(&format!("{name}.weight"), placement)?;
+    let shift = weights.exact(&format!("{name}.bias"), placement)?;
     let scale_shift = Tensor::stack(&[scale, shift], 0)
         .map_err(|source| EncoderError::Compute { step: "joining the layer norm weights", source })?;
     Ok(NormWeights { scale_shift, epsilon })

@@ -1,9 +1,10 @@
 //! The transformer layer that BERT and most of its relatives share: attention and a feed-forward block, each followed by a
 //! residual sum and a layer norm (Vaswani et al. 2017, arXiv 1706.03762, §3.1).
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::parameters::{dense_tensors, load_dense, load_norm, norm_tensors, stack};
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
     Activation, Attention, LinearWeights, NormWeights, Sequences, activate, linear, residual_layer_norm,
@@ -77,10 +78,10 @@ impl PostNormLayer {
         scope: &str,
         names: &LayerNames,
         form: LayerForm,
-        device: &Device,
+        placement: &Placement,
     ) -> std::result::Result<Self, EncoderError> {
-        let dense = |name: &str| load_dense(weights, &format!("{scope}{name}"), device);
-        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, device);
+        let dense = |name: &str| load_dense(weights, &format!("{scope}{name}"), placement);
+        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, placement);
         Ok(Self {
             activation: form.activation,
             qkv: stack(&[dense(names.query)?, dense(names.key)?, dense(names.value)?])?,

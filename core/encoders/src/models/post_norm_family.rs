@@ -1,6 +1,6 @@
 //! What a family is that puts layers of BERT's kind, one after the other, on embeddings of BERT's kind.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::distance::{Buckets, bias_tensor, load_distance_bias};
 use super::embeddings::{EmbeddingForm, Embeddings, WORDS};
@@ -10,6 +10,7 @@ use super::post_norm::{LayerForm, LayerNames, PostNormLayer};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
 use crate::encoder::Encoder;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::kernels::{Attention, LinearWeights, Sequences, linear};
@@ -78,22 +79,22 @@ impl Family for PostNormFamily {
         &self,
         weights: &Weights,
         facts: CheckpointFacts,
-        device: &Device,
+        placement: &Placement,
     ) -> std::result::Result<Box<dyn Encoder>, EncoderError> {
         let mut layers = Vec::new();
         for layer in 0..self.layers {
-            layers.push(PostNormLayer::load(weights, &self.scope(layer), self.names, self.form, device)?);
+            layers.push(PostNormLayer::load(weights, &self.scope(layer), self.names, self.form, placement)?);
         }
         let mut attention = Attention::plain(self.form.heads, self.form.width);
         if let Some(table) = &self.distance {
             let reach = self.embeddings.max_positions();
             attention.distance_bias =
-                Some(load_distance_bias(weights, table.name, table.buckets, reach, device)?);
+                Some(load_distance_bias(weights, table.name, table.buckets, reach, placement)?);
         }
         let pass = PostNormPass {
             types: self.embeddings.types,
-            embeddings: Embeddings::load(weights, &self.embeddings, device)?,
-            projection: self.projection.map(|name| load_dense(weights, name, device)).transpose()?,
+            embeddings: Embeddings::load(weights, &self.embeddings, placement)?,
+            projection: self.projection.map(|name| load_dense(weights, name, placement)).transpose()?,
             layers,
             attention,
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
 use super::config::Checks;
@@ -12,6 +12,7 @@ use super::t5_block::{BlockForm, T5Block, load_norm, norm_tensor};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
 use crate::encoder::Encoder;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
@@ -187,17 +188,17 @@ impl Family for T5Config {
         &self,
         weights: &Weights,
         facts: CheckpointFacts,
-        device: &Device,
+        placement: &Placement,
     ) -> std::result::Result<Box<dyn Encoder>, EncoderError> {
         let mut blocks = Vec::new();
         for layer in 0..self.layers {
-            blocks.push(T5Block::load(weights, &scope(layer), self.form, device)?);
+            blocks.push(T5Block::load(weights, &scope(layer), self.form, placement)?);
         }
-        let bias = load_distance_bias(weights, DISTANCES, self.buckets, self.positions, device)?;
+        let bias = load_distance_bias(weights, DISTANCES, self.buckets, self.positions, placement)?;
         let pass = T5Pass {
-            words: weights.tensor(words(weights), device)?,
+            words: weights.stored(words(weights), placement)?,
             blocks,
-            final_norm: load_norm(weights, FINAL_NORM, self.form.epsilon, device)?,
+            final_norm: load_norm(weights, FINAL_NORM, self.form.epsilon, placement)?,
             // The weights were initialised for scores that are not scaled.
             attention: Attention {
                 heads: self.form.heads,

@@ -1,8 +1,9 @@
 //! T5's layer: attention and a feed-forward block, each normalised before it and added to what came in.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::parameters::{load_bare_dense, stack};
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
     Activation, Attention, LinearWeights, RmsNormWeights, Sequences, activate, activate_gated, linear,
@@ -71,10 +72,10 @@ impl T5Block {
         weights: &Weights,
         scope: &str,
         form: BlockForm,
-        device: &Device,
+        placement: &Placement,
     ) -> std::result::Result<Self, EncoderError> {
-        let dense = |name: &str| load_bare_dense(weights, &format!("{scope}{name}"), device);
-        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, device);
+        let dense = |name: &str| load_bare_dense(weights, &format!("{scope}{name}"), placement);
+        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, placement);
         Ok(Self {
             form,
             attention_norm: norm(ATTENTION_NORM)?,
@@ -111,7 +112,7 @@ pub(super) fn load_norm(
     weights: &Weights,
     name: &str,
     epsilon: f64,
-    device: &Device,
+    placement: &Placement,
 ) -> std::result::Result<RmsNormWeights, EncoderError> {
-    Ok(RmsNormWeights { scale: weights.tensor(&format!("{name}.weight"), device)?, epsilon })
+    Ok(RmsNormWeights { scale: weights.exact(&format!("{name}.weight"), placement)?, epsilon })
 }

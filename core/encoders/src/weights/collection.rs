@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::file::WeightFile;
+use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::files;
 
@@ -102,6 +103,18 @@ impl Weights {
         file.read(stored, info, device)
     }
 
+    /// Reads one tensor in the number format of the encoder, onto its device.
+    pub(crate) fn stored(&self, name: &str, placement: &Placement) -> Result<Tensor, EncoderError> {
+        let wide = self.tensor(name, &Device::Cpu)?;
+        wide.to_dtype(placement.format).and_then(|narrow| narrow.to_device(&placement.device)).map_err(placing)
+    }
+
+    /// Reads one tensor as f32 whatever the format of the encoder, onto its device: scales of norms and biases of scores are few, and
+    /// kernels compute with them in f32.
+    pub(crate) fn exact(&self, name: &str, placement: &Placement) -> Result<Tensor, EncoderError> {
+        self.tensor(name, &Device::Cpu)?.to_device(&placement.device).map_err(placing)
+    }
+
     /// Hashes the bytes of all weight files, in the order of their names.
     pub(crate) fn digest(&self) -> Result<String, EncoderError> {
         let mut hash = Sha256::new();
@@ -121,6 +134,10 @@ impl Weights {
     fn missing(&self, name: &str) -> EncoderError {
         EncoderError::MissingTensor { dir: self.dir.clone(), name: format!("{}{name}", self.prefix) }
     }
+}
+
+fn placing(source: candle_core::Error) -> EncoderError {
+    EncoderError::Compute { step: "placing the weights on the device", source }
 }
 
 /// Early BERT checkpoints call the parameters of their layer norms by the paper's letters.

@@ -78,7 +78,7 @@ impl Study {
         if self.plan.shard_rows == Some(0) {
             found.push(Violation::new("plan.shard_rows", "must be at least 1"));
         }
-        if self.plan.batch_tokens == 0 {
+        if self.plan.batch_tokens == Some(0) {
             found.push(Violation::new("plan.batch_tokens", "must be at least 1"));
         }
         if self.representation.layers.is_none() {

@@ -255,6 +255,7 @@ impl Fake {
 
     pub(super) fn config(&self) -> WorkerConfig {
         WorkerConfig {
+            device: isoscope_encoders::DeviceName::Cpu,
             name: "tested".to_owned(),
             slots: 2,
             row_cache: self.directory.path().to_owned(),

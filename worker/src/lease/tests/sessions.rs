@@ -141,7 +141,7 @@ async fn a_plugin_that_is_put_into_the_directory_is_told_under_the_same_session(
     let _working = fake.work(Some(directory.path()));
     let first = fake.until(registration).await.capabilities.unwrap();
     assert!(first.plugins.is_empty() && first.memory_bytes > 0);
-    assert_eq!((first.device.as_str(), first.dtype.as_str(), first.slots), ("cpu", "f32", 2));
+    assert_eq!((first.device.as_str(), first.dtype.as_str(), first.slots), ("cpu", "f32, f16, bf16", 2));
     let file = compile_plugin(directory.path(), "mean.so", "org.example.told");
     let again = fake.until(|call| registration(call).filter(|r| !r.session_id.is_empty())).await;
     assert_eq!(again.session_id, "session-1");

@@ -1,0 +1,175 @@
+//! The same encoders on a GPU: against the reference of every fixture, in every number format, and moments folded on the device
+//! against those of the rows. Where there is no GPU every test says so and passes.
+#![cfg(feature = "cuda")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use isoscope_encoders::{
+    Checkpoint, ComputeDevice, DeviceMoments, DeviceName, DeviceStates, Encoder, FoldedSums,
+    HiddenStateSink, Precision, SinkError, TokenBatch,
+};
+use ndarray::{Array2, ArrayView2, Axis, s};
+use serde::Deserialize;
+
+use support::{encode, max_difference};
+
+/// Largest difference from the reference that a format is allowed, as a share of the largest value of the layer.
+const BOUNDS: [(Precision, f32); 3] =
+    [(Precision::F32, 2e-5), (Precision::F16, 1e-2), (Precision::Bf16, 8e-2)];
+
+fn gpu() -> Option<ComputeDevice> {
+    let opened = ComputeDevice::open(DeviceName::Cuda(0));
+    if let Err(error) = &opened {
+        println!("skipped: {error}");
+    }
+    opened.ok()
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    sequences: Vec<Sequence>,
+}
+
+#[derive(Deserialize)]
+struct Sequence {
+    input_ids: Vec<u32>,
+    /// Layer, token, column.
+    hidden_states: Vec<Vec<Vec<f32>>>,
+}
+
+fn fixtures() -> Vec<(String, PathBuf, Vec<Sequence>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let folder = std::env::var_os("ISOSCOPE_ENCODER_FIXTURES").map_or(folder, PathBuf::from);
+    let mut found: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let reference: Reference =
+                serde_json::from_slice(&std::fs::read(path.join("reference.json")).ok()?).ok()?;
+            Some((path.file_name()?.to_str()?.to_owned(), path.clone(), reference.sequences))
+        })
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(!found.is_empty());
+    found
+}
+
+fn ids(sequences: &[Sequence]) -> Vec<&[u32]> {
+    sequences.iter().map(|s| s.input_ids.as_slice()).collect()
+}
+
+#[test]
+fn every_family_agrees_with_transformers_on_a_gpu_in_every_format() {
+    let Some(device) = gpu() else { return };
+    let mut beyond = Vec::new();
+    for (name, path, sequences) in fixtures() {
+        for (precision, bound) in BOUNDS {
+            let encoder = Checkpoint::open(&path).unwrap().load_on(&device, precision).unwrap();
+            let layers = encode(encoder.as_ref(), &ids(&sequences));
+            let mut worst = 0.0_f32;
+            let mut row = 0;
+            for sequence in &sequences {
+                let end = row + sequence.input_ids.len();
+                for (layer, expected) in sequence.hidden_states.iter().enumerate() {
+                    let expected =
+                        Array2::from_shape_vec((expected.len(), expected[0].len()), expected.concat()).unwrap();
+                    let largest = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
+                    let difference = max_difference(layers[layer].slice(s![row..end, ..]), expected.view());
+                    worst = worst.max(difference / largest);
+                }
+                row = end;
+            }
+            println!("{name} {precision:?}: {worst:e}");
+            if worst.is_nan() || worst > bound {
+                beyond.push(format!("{name} {precision:?}: {worst:e} > {bound:e}"));
+            }
+        }
+    }
+    assert!(beyond.is_empty(), "{beyond:?}");
+}
+
+#[test]
+fn the_same_batch_gives_the_same_bits_on_a_gpu() {
+    let Some(device) = gpu() else { return };
+    for (name, path, sequences) in fixtures() {
+        let encoder = Checkpoint::open(&path).unwrap().load_on(&device, Precision::F16).unwrap();
+        let (a, b) = (encode(encoder.as_ref(), &ids(&sequences)), encode(encoder.as_ref(), &ids(&sequences)));
+        assert_eq!(a, b, "{name}");
+    }
+}
+
+/// Folds some rows on the device, and keeps all of them on the host.
+#[derive(Default)]
+struct Both {
+    rows: Vec<u32>,
+    folded: Vec<DeviceMoments>,
+    kept: Vec<Array2<f32>>,
+}
+
+impl HiddenStateSink for Both {
+    fn layer(&mut self, layer: usize, states: ArrayView2<'_, f32>) -> Result<(), SinkError> {
+        if self.kept.len() == layer {
+            self.kept.push(Array2::zeros((0, states.ncols())));
+        }
+        let rows: Vec<usize> = self.rows.iter().map(|&row| row as usize).collect();
+        self.kept[layer].append(Axis(0), states.select(Axis(0), &rows).view())?;
+        Ok(())
+    }
+
+    fn layer_on_device(&mut self, layer: usize, states: &DeviceStates<'_>) -> Result<bool, SinkError> {
+        if self.folded.len() == layer {
+            self.folded.push(states.begin(true, true)?);
+        }
+        self.folded[layer].absorb(states, &self.rows)?;
+        // The rows are wanted on the host, too.
+        Ok(false)
+    }
+}
+
+#[test]
+fn moments_folded_on_a_gpu_are_those_of_the_rows() {
+    let Some(device) = gpu() else { return };
+    for (name, path, sequences) in fixtures() {
+        for (precision, _) in BOUNDS {
+            let encoder = Checkpoint::open(&path).unwrap().load_on(&device, precision).unwrap();
+            let mut both = Both::default();
+            // Two batches of different sizes, so that counts, means and scatters have to merge.
+            for part in [&sequences[..2], &sequences[2..]] {
+                let mut batch = TokenBatch::new();
+                ids(part).into_iter().for_each(|ids| batch.push(ids));
+                both.rows = (0..batch.tokens() as u32).filter(|row| row % 5 != 1).collect();
+                encoder.encode(&batch, &mut both).unwrap();
+            }
+            for (layer, (folded, kept)) in both.folded.into_iter().zip(&both.kept).enumerate() {
+                let FoldedSums { second, direction } = folded.finish().unwrap().unwrap();
+                let x = kept.mapv(f64::from);
+                let (n, mean) = (x.nrows(), x.mean_axis(Axis(0)).unwrap());
+                let centred = &x - &mean;
+                let scatter = centred.t().dot(&centred);
+                let (second, direction) = (second.unwrap(), direction.unwrap());
+                assert_eq!((second.n, direction.n), (n as u64, n as u64));
+                let scale = scatter.diag().iter().fold(0.0_f64, |m, v| m.max(*v));
+                for i in 0..x.ncols() {
+                    assert!((second.mean[i] - mean[i]).abs() < 1e-12 * (1.0 + mean[i].abs()), "{name} {layer}");
+                    for j in 0..=i {
+                        let found = second.lower[i * x.ncols() + j];
+                        assert!((found - scatter[[i, j]]).abs() < 1e-12 * scale, "{name}, layer {layer}, {i}, {j}");
+                    }
+                }
+                let norms: Vec<f64> = x.rows().into_iter().map(|row| row.dot(&row).sqrt()).collect();
+                let average = norms.iter().sum::<f64>() / n as f64;
+                let spread: f64 = norms.iter().map(|norm| (norm - average).powi(2)).sum();
+                assert!((direction.norm_mean - average).abs() < 1e-12 * average);
+                assert!((direction.norm_scatter - spread).abs() < 1e-9 * (1.0 + spread));
+                let units: Vec<f64> =
+                    (0..x.ncols()).map(|j| x.column(j).iter().zip(&norms).map(|(v, n)| v / n).sum()).collect();
+                for (found, expected) in direction.unit_sum.iter().zip(&units) {
+                    assert!((found - expected).abs() < 1e-11 * n as f64, "{name}, layer {layer}");
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,10 @@
 //! Encoders that yield every hidden state of a transformers checkpoint, exactly and on one thread.
 //!
+//! The families are BERT and its relatives with the same layers (RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet, ELECTRA,
+//! ALBERT), and the encoder of T5; [`model_types`] lists what `config.json` may name. What a family's configuration can ask for
+//! and is not computed here is refused by the name of its field. Hidden states are those that transformers 5 returns as
+//! `hidden_states`: the output of the embeddings, then one of every layer.
+//!
 //! [`Checkpoint::open`] reads a directory as transformers or sentence-transformers write it; [`Checkpoint::load`] gives an
 //! [`Encoder`], [`Checkpoint::tokenizer`] a [`TextTokenizer`]. An encoder takes a [`TokenBatch`], packed without padding, and
 //! pushes one layer after the other into a [`HiddenStateSink`], so that nobody holds all layers of a corpus.

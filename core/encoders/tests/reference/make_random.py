@@ -69,7 +69,7 @@ def modernbert(hidden, heads, **other):
 
 
 def small_first(hidden, heads, **other):
-    return bert_like(hidden, heads, embedding_size=128, **other)
+    return bert_like(hidden, heads, **{"embedding_size": 128, **other})
 
 
 # model_type: what makes the settings, and per case the class that is saved, what differs, and how it is saved.

@@ -21,9 +21,9 @@ from transformers import AutoModel
 MAX_TOKENS = 512
 
 
-def reference(model_dir, sentences, out, all_rows):
+def reference(model_dir, sentences, out, all_rows, dtype=torch.float32):
     """Encodes a file of lines by the checkpoint in a folder."""
-    model = AutoModel.from_pretrained(model_dir, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModel.from_pretrained(model_dir, dtype=dtype, attn_implementation="eager").eval()
     tokenizer = Tokenizer.from_file(f"{model_dir}/tokenizer.json")
     tokenizer.no_padding()
     tokenizer.enable_truncation(min(MAX_TOKENS, model.config.max_position_embeddings))

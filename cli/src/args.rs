@@ -3,6 +3,7 @@
 
 use crate::connect::ConnectArgs;
 use crate::coordinator::CoordinatorArgs;
+use crate::encode::args::EncodeArgs;
 use crate::job::args::JobArgs;
 use crate::metrics::args::MetricsArgs;
 use crate::plugin::args::PluginArgs;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Measure a precomputed matrix (.npy, rows are observations), or compare two.
     Measure(MeasureArgs),
+    /// Write the hidden states of text or token ids as files, layer by layer.
+    Encode(EncodeArgs),
     /// Map the rows of a matrix by an enhancement that a study fitted (out/STUDY/transforms/).
     Apply(ApplyArgs),
     /// Submit jobs to a coordinator, follow them and fetch their results.

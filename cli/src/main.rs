@@ -7,12 +7,14 @@ mod client;
 mod connect;
 mod coordinator;
 mod doctor;
+mod encode;
 mod failure;
 mod fleet;
 mod job;
 mod local;
 mod measure;
 mod metrics;
+mod npy;
 mod output;
 mod overrides;
 mod plan;
@@ -76,6 +78,7 @@ async fn dispatch(command: &Command, settings: &Settings, scratch: &Scratch) -> 
         Command::Job(args) => interruptible(job::run(args, settings)).await,
         Command::Fleet(args) => interruptible(fleet::run(args, settings)).await,
         Command::Plugin(args) => interruptible(plugin::run(args, settings)).await,
+        Command::Encode(args) => interruptible(encode::run(args.clone(), settings)).await,
         Command::Apply(args) => apply::run(args, settings),
         Command::Metrics(args) => metrics::run(args, settings),
         Command::Doctor => doctor::run(settings),

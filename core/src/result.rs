@@ -101,6 +101,9 @@ pub struct Tally {
     pub texts_without_rows: u64,
     /// Rows dropped because they held a NaN or an infinity.
     pub nonfinite_rows: u64,
+    /// Forward passes that were halved because the memory of the device was full. The last bits of sums may depend on it.
+    #[serde(default)]
+    pub split_batches: u64,
 }
 
 impl Tally {
@@ -113,6 +116,7 @@ impl Tally {
         self.truncated_tokens += other.truncated_tokens;
         self.texts_without_rows += other.texts_without_rows;
         self.nonfinite_rows += other.nonfinite_rows;
+        self.split_batches += other.split_batches;
     }
 }
 

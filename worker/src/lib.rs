@@ -7,6 +7,7 @@
 
 pub mod blobs;
 pub mod dataset;
+pub mod encode;
 pub mod error;
 pub mod finish;
 pub mod groups;
@@ -27,7 +28,7 @@ pub mod transform;
 
 pub use error::WorkerError;
 pub use isoscope_plugin_host::{scan, use_one_blas_thread};
-pub use isoscope_encoders::DeviceName;
+pub use isoscope_encoders::{ComputeDevice, DeviceName};
 pub use lease::{Stop, Worker, WorkerConfig, numerics_class};
 pub use plugin_directory::PluginDirectory;
 pub use plugins::PluginSet;

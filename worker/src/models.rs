@@ -3,7 +3,8 @@
 use crate::error::WorkerError;
 use isoscope_core::facts::ModelFacts;
 use isoscope_core::plan::PlannedModel;
-use isoscope_encoders::{Checkpoint, Encoder, TextTokenizer};
+use isoscope_core::study::NumberFormat;
+use isoscope_encoders::{ComputeDevice, Precision, Checkpoint, Encoder, EncoderError, TextTokenizer};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,8 +20,8 @@ pub struct Loaded {
 }
 
 /// Encoders by digest, most recently used last.
-#[derive(Default)]
 pub struct Models {
+    device: ComputeDevice,
     kept: Mutex<Vec<Arc<Kept>>>,
 }
 
@@ -28,22 +29,34 @@ pub struct Models {
 struct Kept {
     weights_digest: String,
     tokenizer_digest: String,
+    format: NumberFormat,
     /// Held while loading, so that two tasks never load the same weights.
     loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
 impl Models {
-    /// Returns the encoder of a plan, loading it when it is not in memory.
+    /// Keeps encoders on a device.
+    #[must_use]
+    pub fn new(device: ComputeDevice) -> Self {
+        Self { device, kept: Mutex::default() }
+    }
+
+    /// Returns the encoder of a plan in a number format, loading it when it is not in memory.
     ///
     /// # Errors
     /// When the checkpoint cannot be read, or is no longer the one that was planned with.
-    pub fn get(&self, model: &PlannedModel, base: &Path) -> Result<Arc<Loaded>, WorkerError> {
-        let kept = self.place(&model.facts);
+    pub fn get(
+        &self,
+        model: &PlannedModel,
+        format: NumberFormat,
+        base: &Path,
+    ) -> Result<Arc<Loaded>, WorkerError> {
+        let kept = self.place(&model.facts, format);
         let mut loaded = kept.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = &*loaded {
             return Ok(Arc::clone(found));
         }
-        let fresh = Arc::new(load(model, base)?);
+        let fresh = Arc::new(load(model, base, &self.device, precision(format))?);
         *loaded = Some(Arc::clone(&fresh));
         Ok(fresh)
     }
@@ -57,16 +70,19 @@ impl Models {
     }
 
     /// The place of an encoder, now the most recently used one.
-    fn place(&self, facts: &ModelFacts) -> Arc<Kept> {
+    fn place(&self, facts: &ModelFacts, format: NumberFormat) -> Arc<Kept> {
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |kept: &Arc<Kept>| {
-            kept.weights_digest == facts.weights_digest && kept.tokenizer_digest == facts.tokenizer_digest
+            kept.weights_digest == facts.weights_digest
+                && kept.tokenizer_digest == facts.tokenizer_digest
+                && kept.format == format
         };
         let place = match all.iter().position(same) {
             Some(i) => all.remove(i),
             None => Arc::new(Kept {
                 weights_digest: facts.weights_digest.clone(),
                 tokenizer_digest: facts.tokenizer_digest.clone(),
+                format,
                 loaded: Mutex::default(),
             }),
         };
@@ -78,9 +94,52 @@ impl Models {
     }
 }
 
-fn load(model: &PlannedModel, base: &Path) -> Result<Loaded, WorkerError> {
+/// Opens the checkpoint that `source` names; every way to an encoder leads through here or [`open_for_ids`].
+///
+/// # Errors
+/// When it cannot be used.
+pub(crate) fn open(source: &str, base: &Path) -> Result<Checkpoint, EncoderError> {
+    Checkpoint::open(&base.join(source))
+}
+
+/// Opens a checkpoint likewise, which may lack its tokenizer.
+///
+/// # Errors
+/// When it cannot be used.
+pub(crate) fn open_for_ids(source: &str, base: &Path) -> Result<Checkpoint, EncoderError> {
+    Checkpoint::open_for_ids(&base.join(source))
+}
+
+/// What a plan knows of a checkpoint.
+pub(crate) fn facts(checkpoint: &Checkpoint) -> ModelFacts {
+    let facts = checkpoint.facts();
+    ModelFacts {
+        model_type: facts.model_type.clone(),
+        hidden_states: facts.hidden_states as u32,
+        width: facts.width as u32,
+        max_positions: facts.max_positions as u32,
+        weights_digest: facts.weights_digest.clone(),
+        tokenizer_digest: facts.tokenizer_digest.clone(),
+    }
+}
+
+/// The encoders' word for a study's number format.
+pub(crate) fn precision(format: NumberFormat) -> Precision {
+    match format {
+        NumberFormat::F32 => Precision::F32,
+        NumberFormat::F16 => Precision::F16,
+        NumberFormat::Bf16 => Precision::Bf16,
+    }
+}
+
+fn load(
+    model: &PlannedModel,
+    base: &Path,
+    device: &ComputeDevice,
+    precision: Precision,
+) -> Result<Loaded, WorkerError> {
     let failed = |source| WorkerError::Encoder { field: format!("model.{}.source", model.name), source };
-    let checkpoint = Checkpoint::open(&base.join(&model.source)).map_err(failed)?;
+    let checkpoint = open(&model.source, base).map_err(failed)?;
     let facts = checkpoint.facts();
     if facts.weights_digest != model.facts.weights_digest
         || facts.tokenizer_digest != model.facts.tokenizer_digest
@@ -89,7 +148,7 @@ fn load(model: &PlannedModel, base: &Path) -> Result<Loaded, WorkerError> {
         return Err(WorkerError::Task { reason });
     }
     Ok(Loaded {
-        encoder: checkpoint.load().map_err(failed)?,
+        encoder: checkpoint.load_on(device, precision).map_err(failed)?,
         tokenizer: checkpoint.tokenizer().map_err(failed)?,
     })
 }

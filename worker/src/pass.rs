@@ -217,7 +217,7 @@ impl Absorber<'_> {
 }
 
 /// Names the first few rows for a person.
-fn name_rows(places: &[usize], columns: &Columns) -> String {
+pub(crate) fn name_rows(places: &[usize], columns: &Columns) -> String {
     const NAMED: usize = 5;
     let name = |&i: &usize| match (columns.sentence.get(i), columns.position.get(i)) {
         (Some(sentence), Some(position)) => format!("text {sentence} token {position}"),

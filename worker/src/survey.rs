@@ -2,12 +2,12 @@
 
 use crate::dataset;
 use crate::error::WorkerError;
+use crate::models;
 use crate::tasks::Context;
 use isoscope_core::facts::{Facts, ModelFacts};
 use isoscope_core::state::CodecError;
 use isoscope_core::study::{ModelSpec, Study};
 use isoscope_core::task::{BlobRef, Output};
-use isoscope_encoders::Checkpoint;
 use std::path::Path;
 
 /// Opens every source of a study and stores the facts.
@@ -37,15 +37,7 @@ pub fn run(context: &Context<'_>, study: &BlobRef) -> Result<Output, WorkerError
 
 fn survey_model(model: &ModelSpec, index: usize, base: &Path) -> Result<ModelFacts, WorkerError> {
     let field = format!("model[{index}].source");
-    let checkpoint = Checkpoint::open(&base.join(&model.source))
-        .map_err(|source| WorkerError::Encoder { field, source })?;
-    let facts = checkpoint.facts();
-    Ok(ModelFacts {
-        model_type: facts.model_type.clone(),
-        hidden_states: facts.hidden_states as u32,
-        width: facts.width as u32,
-        max_positions: facts.max_positions as u32,
-        weights_digest: facts.weights_digest.clone(),
-        tokenizer_digest: facts.tokenizer_digest.clone(),
-    })
+    let checkpoint =
+        models::open(&model.source, base).map_err(|source| WorkerError::Encoder { field, source })?;
+    Ok(models::facts(&checkpoint))
 }

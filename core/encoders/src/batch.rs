@@ -42,6 +42,21 @@ impl TokenBatch {
         self.offsets.push(self.ids.len());
     }
 
+    /// Cuts the batch in two: the first `sequences` sequences, and the others.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[must_use]
+    pub fn split(&self, sequences: usize) -> (Self, Self) {
+        let at = self.offsets[sequences];
+        let part = |rows: Range<usize>, offsets: &[usize]| Self {
+            ids: self.ids[rows.clone()].to_vec(),
+            type_ids: self.type_ids[rows.clone()].to_vec(),
+            offsets: offsets.iter().map(|offset| offset - rows.start).collect(),
+        };
+        (part(0..at, &self.offsets[..=sequences]), part(at..self.tokens(), &self.offsets[sequences..]))
+    }
+
     /// Removes every sequence and keeps the memory.
     pub fn clear(&mut self) {
         self.ids.clear();
@@ -104,5 +119,17 @@ mod tests {
         assert_eq!(batch.type_ids(), [0, 0, 0, 0, 1, 1]);
         batch.clear();
         assert_eq!(batch, TokenBatch::new());
+    }
+
+    #[test]
+    fn a_batch_is_cut_between_sequences() {
+        let mut batch = TokenBatch::new();
+        batch.push(&[5, 6, 7]);
+        batch.push_pair(&[8], &[9, 10]);
+        batch.push(&[11]);
+        let (first, second) = batch.split(1);
+        assert_eq!((first.ids(), first.offsets()), (&[5, 6, 7][..], &[0, 3][..]));
+        assert_eq!((second.ids(), second.offsets()), (&[8, 9, 10, 11][..], &[0, 3, 4][..]));
+        assert_eq!(second.type_ids(), [0, 1, 1, 0]);
     }
 }

@@ -23,7 +23,8 @@ pub struct Checkpoint {
     family: Box<dyn Family>,
     weights: Weights,
     tokenizer_path: PathBuf,
-    tokenizer: Vec<u8>,
+    /// The bytes of `tokenizer.json`; `None` when there is no such file.
+    tokenizer: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Checkpoint {
@@ -40,6 +41,17 @@ impl Checkpoint {
     /// Any file that is missing, unreadable or unsound, a model family or activation that is not supported, and any tensor that
     /// is missing or does not have the shape that `config.json` implies.
     pub fn open(dir: &Path) -> Result<Self, EncoderError> {
+        let opened = Self::open_for_ids(dir)?;
+        opened.tokenizer_bytes()?;
+        Ok(opened)
+    }
+
+    /// Opens a directory whose `tokenizer.json` may be missing, for those who have token ids already; the digest of a tokenizer
+    /// that is missing is empty.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`], except for the missing tokenizer.
+    pub fn open_for_ids(dir: &Path) -> Result<Self, EncoderError> {
         let dir = transformer_dir(dir)?;
         let mut weights = Weights::open(&dir)?;
         let config_path = dir.join("config.json");
@@ -48,7 +60,10 @@ impl Checkpoint {
         weights.find_prefix(family.prefixes(), family.anchor())?;
         weights.check(family.tensors(&weights))?;
         let tokenizer_path = dir.join("tokenizer.json");
-        let tokenizer = files::read(&tokenizer_path, "tokenizer")?;
+        let tokenizer = match files::read(&tokenizer_path, TOKENIZER) {
+            Err(EncoderError::MissingFile { .. }) => None,
+            read => Some(read?),
+        };
         let dimensions = family.dimensions();
         let facts = CheckpointFacts {
             model_type: model_type.to_owned(),
@@ -57,7 +72,9 @@ impl Checkpoint {
             max_positions: dimensions.max_positions,
             vocab: dimensions.vocab,
             weights_digest: weights.digest()?,
-            tokenizer_digest: files::digest(Sha256::new_with_prefix(&tokenizer)),
+            tokenizer_digest: tokenizer
+                .as_ref()
+                .map_or_else(String::new, |bytes| files::digest(Sha256::new_with_prefix(bytes))),
         };
         tracing::debug!(dir = %dir.display(), model_type = facts.model_type, "opened a checkpoint");
         Ok(Self { facts, family, weights, tokenizer_path, tokenizer })
@@ -93,11 +110,19 @@ impl Checkpoint {
     /// Builds the checkpoint's tokenizer.
     ///
     /// # Errors
-    /// [`EncoderError::Tokenizer`] when `tokenizer.json` is not a tokenizer.
+    /// [`EncoderError::Tokenizer`] when `tokenizer.json` is not a tokenizer, [`EncoderError::MissingFile`] when there is none.
     pub fn tokenizer(&self) -> Result<TextTokenizer, EncoderError> {
-        TextTokenizer::from_bytes(&self.tokenizer_path, &self.tokenizer)
+        TextTokenizer::from_bytes(&self.tokenizer_path, self.tokenizer_bytes()?)
+    }
+
+    fn tokenizer_bytes(&self) -> Result<&[u8], EncoderError> {
+        let missing = || EncoderError::MissingFile { path: self.tokenizer_path.clone(), role: TOKENIZER };
+        self.tokenizer.as_deref().ok_or_else(missing)
     }
 }
+
+/// What `tokenizer.json` is.
+const TOKENIZER: &str = "tokenizer";
 
 #[derive(Deserialize)]
 struct Module {

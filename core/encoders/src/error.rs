@@ -207,3 +207,26 @@ pub enum EncoderError {
         source: candle_core::Error,
     },
 }
+
+impl EncoderError {
+    /// Tells whether the memory of a device was full, so that a smaller batch may pass.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Compute { source, .. } => out_of_memory(source),
+            // Sinks fold on the device, too.
+            Self::Sink { source, .. } => source.downcast_ref::<Self>().is_some_and(Self::is_out_of_memory),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn out_of_memory(error: &candle_core::Error) -> bool {
+    isoscope_cuda::is_out_of_memory(error)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn out_of_memory(_: &candle_core::Error) -> bool {
+    false
+}

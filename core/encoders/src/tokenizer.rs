@@ -48,6 +48,12 @@ impl TextTokenizer {
         Ok(Self { inner, special })
     }
 
+    /// Returns a token as the vocabulary writes it; `None` for an id that it does not have.
+    #[must_use]
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// Tokenises one text and keeps at most `max_tokens` tokens, special tokens included; the end of the text is cut off.
     ///
     /// # Errors

@@ -173,6 +173,10 @@ fn missing_and_broken_tokenizers_and_configurations_are_named() {
         assert!(matches!(refused(&dir, &[file]), EncoderError::MissingFile { .. }), "{file}");
     }
     let dir = copy();
+    fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
+    let untokenized = Checkpoint::open_for_ids(dir.path()).unwrap();
+    assert_eq!(untokenized.facts().tokenizer_digest, "");
+    assert!(matches!(untokenized.tokenizer().err(), Some(EncoderError::MissingFile { .. })));
     fs::write(dir.path().join("tokenizer.json"), "{}").unwrap();
     let error = Checkpoint::open(dir.path()).unwrap().tokenizer().err().unwrap();
     assert!(matches!(error, EncoderError::Tokenizer { .. }), "{error}");

@@ -16,12 +16,13 @@ mod subjects;
 pub use pairing::{Pairing, Partner};
 pub use sample::{SampleSpec, Together};
 pub use spaces::{SecondFrom, SpaceNode};
+pub use subjects::Reading;
 
 use crate::catalogue::{Kind, Needs, Part, Selection};
 use crate::digest::sha256;
 use crate::facts::{DatasetFacts, ModelFacts};
 use crate::state::CodecError;
-use crate::study::{DatasetSpec, Layers, Study};
+use crate::study::{DatasetSpec, Layers, NumberFormat, Study};
 use crate::tree::{self, Node};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,32 +202,45 @@ impl Subject {
     }
 }
 
-/// Most tokens in a forward pass where the study does not say: what fills a core's caches, and what fills a GPU.
-const BATCH_TOKENS: u32 = 2048;
-const BATCH_TOKENS_GPU: u32 = 32_768;
+/// Tells whether workers of a class run encoders on GPUs.
+fn is_gpu(numerics_class: &str) -> bool {
+    numerics_class.starts_with("cuda")
+}
+
+/// Joins a class of workers and a number format: `cpu-f32-packed1-x86_64-avx512`.
+#[must_use]
+pub fn numerics(numerics_class: &str, format: NumberFormat) -> String {
+    let format = format.name();
+    match numerics_class.split_once('-') {
+        Some((device, kernels)) => format!("{device}-{format}-{kernels}"),
+        None => format!("{numerics_class}-{format}"),
+    }
+}
+
+/// Most tokens in a forward pass on workers of a class. Where the study does not say, 2048 fill a core's caches, and 32768 a GPU.
+#[must_use]
+pub fn batch_tokens(study: &Study, numerics_class: &str) -> u32 {
+    let by_default = if is_gpu(numerics_class) { 32_768 } else { 2048 };
+    study.plan.batch_tokens.unwrap_or(by_default)
+}
 
 impl Plan {
     /// Tells whether the encoders run on GPUs.
     #[must_use]
     pub fn on_gpu(&self) -> bool {
-        self.numerics_class.starts_with("cuda")
+        is_gpu(&self.numerics_class)
     }
 
     /// Device kind, number format and kernel set that the bits hold for: `cpu-f32-packed1-x86_64-avx512`.
     #[must_use]
     pub fn numerics(&self) -> String {
-        let format = self.study.representation.dtype.name();
-        match self.numerics_class.split_once('-') {
-            Some((device, kernels)) => format!("{device}-{format}-{kernels}"),
-            None => format!("{}-{format}", self.numerics_class),
-        }
+        numerics(&self.numerics_class, self.study.representation.dtype)
     }
 
     /// Most tokens in a forward pass.
     #[must_use]
     pub fn batch_tokens(&self) -> u32 {
-        let by_default = if self.on_gpu() { BATCH_TOKENS_GPU } else { BATCH_TOKENS };
-        self.study.plan.batch_tokens.unwrap_or(by_default)
+        batch_tokens(&self.study, &self.numerics_class)
     }
 
     /// Computes the digest of the plan: equal digests and numerics classes give equal bits.

@@ -5,7 +5,7 @@ use super::{PlannedModel, PlannedOp, Subject};
 use crate::catalogue::Kind;
 use crate::facts::{DatasetFacts, Facts, ModelFacts};
 use crate::study::{DatasetSpec, Format, Layers, ModelSpec, Study};
-use crate::violation::Violation;
+use crate::violation::{Violation, Violations};
 
 /// Plans one subject for each encoder on each dataset of text, and for each matrix.
 pub(super) fn plan(study: &Study, facts: &Facts, found: &mut Vec<Violation>) -> Vec<Subject> {
@@ -19,13 +19,65 @@ pub(super) fn plan(study: &Study, facts: &Facts, found: &mut Vec<Violation>) -> 
             let layers = layers(study, model, model_facts, found);
             let (model, dataset) = ((model, model_facts), (dataset, dataset_facts));
             subjects.push(text(study, &facts.numerics_class, model, dataset, layers));
-            if study.representation.max_tokens.is_some_and(|most| most > model_facts.max_positions as usize) {
-                let message = format!("model[{i}] takes at most {} tokens", model_facts.max_positions);
-                found.push(Violation::new("representation.max_tokens", message));
-            }
+            check_max_tokens(study, &format!("model[{i}]"), model_facts, found);
         }
     }
     subjects
+}
+
+fn check_max_tokens(study: &Study, model: &str, facts: &ModelFacts, found: &mut Vec<Violation>) {
+    if study.representation.max_tokens.is_some_and(|most| most > facts.max_positions as usize) {
+        let message = format!("{model} takes at most {} tokens", facts.max_positions);
+        found.push(Violation::new("representation.max_tokens", message));
+    }
+}
+
+/// What is read of an encoder whose rows are wanted, and not what can be measured on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Layers, ascending.
+    pub layers: Vec<u32>,
+    /// Longest text in tokens, special tokens included.
+    pub max_tokens: u32,
+}
+
+impl Reading {
+    /// Resolves the representation that a study asks of its first encoder.
+    ///
+    /// # Errors
+    /// Layers that the encoder does not have, more tokens than it takes.
+    pub fn new(study: &Study, facts: &ModelFacts) -> Result<Self, Violations> {
+        let mut found = Vec::new();
+        let layers = study.model.first().map(|model| layers(study, model, facts, &mut found));
+        let layers = layers.unwrap_or_default();
+        check_max_tokens(study, "the encoder", facts, &mut found);
+        Violations::none_or(found, Self { layers, max_tokens: max_tokens(study, facts) })
+    }
+}
+
+impl Subject {
+    /// Plans the first encoder of a study on its first dataset, a text, cut and packed as a study of the two is.
+    ///
+    /// # Errors
+    /// Layers that the encoder does not have, more tokens than it takes.
+    pub fn encoded(
+        study: &Study,
+        numerics_class: &str,
+        model_facts: &ModelFacts,
+        dataset_facts: &DatasetFacts,
+    ) -> Result<Self, Violations> {
+        let Reading { layers, .. } = Reading::new(study, model_facts)?;
+        let (Some(model), Some(dataset)) = (study.model.first(), study.dataset.first()) else {
+            return Err(Violations(vec![Violation::new("", "an encoder and a dataset are needed")]));
+        };
+        Ok(text(study, numerics_class, (model, model_facts), (dataset, dataset_facts), layers))
+    }
+}
+
+/// Longest text in tokens, special tokens included.
+fn max_tokens(study: &Study, facts: &ModelFacts) -> u32 {
+    let limit = facts.max_positions;
+    study.representation.max_tokens.map_or(limit, |most| most as u32).min(limit)
 }
 
 /// The layers of an encoder that the study asks for.
@@ -81,8 +133,7 @@ pub(super) fn text(
     (dataset, dataset_facts): (&DatasetSpec, &DatasetFacts),
     layers: Vec<u32>,
 ) -> Subject {
-    let limit = model_facts.max_positions;
-    let wanted = study.representation.max_tokens.map_or(limit, |most| most as u32).min(limit);
+    let wanted = max_tokens(study, model_facts);
     let task_rows = rows_of_a_task(numerics_class, &[model_facts], dataset_facts.sides, wanted);
     let cut = Cut::new(study, dataset_facts.rows, task_rows);
     Subject {

@@ -143,6 +143,55 @@ pub enum DatasetError {
         /// What the JSON reader said.
         message: String,
     },
+    /// A line of a file of token ids that is not an array of them.
+    #[error("{path}, line {line}: not a JSON array of token ids: {message}")]
+    NotTokenIds {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A text without a token.
+    #[error("{path}, line {line}: there is no id, so there is no hidden state; remove the line")]
+    NoTokens {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+    },
+    /// A text of more token ids than the encoder takes, or is allowed.
+    #[error(
+        "{path}, line {line}: {found} tokens, but at most {limit} are taken; cut the text before it becomes ids"
+    )]
+    TooManyTokens {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// Ids on the line.
+        found: usize,
+        /// Most ids.
+        limit: usize,
+    },
+    /// A token id without an embedding.
+    #[error(
+        "{path}, line {line}, position {position}: id {id} is outside the vocabulary of {vocab}; the ids must come from the \
+         tokenizer of this encoder"
+    )]
+    UnknownToken {
+        /// File as resolved.
+        path: PathBuf,
+        /// Line in question.
+        line: u64,
+        /// Place of the id in the array, from 0.
+        position: usize,
+        /// The id.
+        id: u64,
+        /// Ids that have an embedding.
+        vocab: usize,
+    },
     /// A text field of a `jsonl` file that is not a string.
     #[error("{path}, line {line}, column `{column}`: the text is {found}; it must be a string")]
     NotText {

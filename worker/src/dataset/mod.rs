@@ -35,6 +35,7 @@ mod rows;
 mod source;
 mod split;
 mod survey;
+mod token_ids;
 mod vector;
 
 #[cfg(test)]
@@ -45,3 +46,4 @@ pub use error::DatasetError;
 pub use frequency::{Frequencies, frequencies};
 pub use read::{Row, read_columns, read_matrix, read_texts};
 pub use survey::survey;
+pub use token_ids::{IdLimits, TokenIds};

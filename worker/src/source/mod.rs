@@ -6,6 +6,7 @@ mod pair;
 mod text;
 
 pub use cache::RowCache;
+pub(crate) use text::{Batch, Packer, Packing, forward};
 
 use crate::error::WorkerError;
 use crate::models::Models;
@@ -115,7 +116,7 @@ impl<'a> Sources<'a> {
         if let Some(tally) = self.cache.read(&key, sink)? {
             return Ok(tally);
         }
-        let loaded = self.models.get(model, self.base)?;
+        let loaded = self.models.get(model, self.plan.study.representation.dtype, self.base)?;
         // A GPU computes rows faster than a disk gives them back.
         if self.plan.on_gpu() || !self.are_kept() {
             return text::shard(self, shard, &loaded, sink);

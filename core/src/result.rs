@@ -9,6 +9,9 @@ pub const OK: &str = "ok";
 /// Status of the one point that stands for a vector of no values, such as a list of dimensions that names none.
 pub const EMPTY: &str = "empty";
 
+/// Kind of the error of a number for which none was estimated.
+pub const NO_ERROR: &str = "none";
+
 /// One number as an op reported it, before the study's keys are joined to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reported {
@@ -22,7 +25,7 @@ pub struct Reported {
     pub status: String,
     /// Standard error where one was estimated.
     pub std_err: Option<f64>,
-    /// How the error was estimated, e.g. `jackknife(16)`; empty where none was.
+    /// How the error was estimated, e.g. `jackknife(16)`; [`NO_ERROR`] where none was.
     pub std_err_kind: String,
     /// Values with one block of the rows left out, in order of the blocks, where the error is that of a jackknife.
     pub replicates: Vec<f64>,
@@ -134,7 +137,7 @@ pub struct Measurement {
     pub status: String,
     /// Standard error where one was estimated.
     pub std_err: Option<f64>,
-    /// How the error was estimated, e.g. `jackknife(16)`; empty where none was.
+    /// How the error was estimated, e.g. `jackknife(16)`; [`NO_ERROR`] where none was.
     pub std_err_kind: String,
     /// Observations behind the value.
     pub n: u64,

@@ -61,6 +61,50 @@ pub fn fold<T, E>(mut values: Vec<T>, mut merge: impl FnMut(T, T) -> Result<T, E
     Ok(values.pop())
 }
 
+/// Neighbouring nodes of one level merged as they come, in order: the association is that of [`fold`], and no more than one value
+/// for each level of the tree is held.
+#[derive(Debug, Clone)]
+pub struct Growing<T> {
+    taken: u64,
+    open: Vec<T>,
+}
+
+impl<T> Default for Growing<T> {
+    fn default() -> Self {
+        Self { taken: 0, open: Vec::new() }
+    }
+}
+
+impl<T> Growing<T> {
+    /// Takes the next value.
+    ///
+    /// # Errors
+    /// The first error of `merge`.
+    pub fn push<E>(&mut self, value: T, mut merge: impl FnMut(T, T) -> Result<T, E>) -> Result<(), E> {
+        self.taken += 1;
+        let mut value = value;
+        for _ in 0..self.taken.trailing_zeros() {
+            if let Some(left) = self.open.pop() {
+                value = merge(left, value)?;
+            }
+        }
+        self.open.push(value);
+        Ok(())
+    }
+
+    /// Merges what is left of different levels. Returns `None` when nothing came.
+    ///
+    /// # Errors
+    /// The first error of `merge`.
+    pub fn finish<E>(mut self, mut merge: impl FnMut(T, T) -> Result<T, E>) -> Result<Option<T>, E> {
+        let Some(mut right) = self.open.pop() else { return Ok(None) };
+        while let Some(left) = self.open.pop() {
+            right = merge(left, right)?;
+        }
+        Ok(Some(right))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -81,6 +125,19 @@ mod tests {
                 let merged = fold(blocks, |a, b| Ok::<_, ()>(format!("({a}{b})"))).unwrap().unwrap();
                 assert_eq!(merged, whole, "{shards} shards, blocks of level {level}");
             }
+        }
+    }
+
+    #[test]
+    fn values_merged_as_they_come_associate_alike_and_few_are_held() {
+        let merge = |a: String, b: String| Ok::<_, ()>(format!("({a}{b})"));
+        for leaves in 0..40_u64 {
+            let mut growing = Growing::default();
+            for leaf in 0..leaves {
+                growing.push(format!("{leaf},"), merge).unwrap();
+                assert!(growing.open.len() <= 6, "{leaves} leaves");
+            }
+            assert_eq!(growing.finish(merge).unwrap().unwrap_or_default(), association(0..leaves));
         }
     }
 

@@ -308,7 +308,12 @@ pub fn assert_same_files(found: &[Vec<u8>], wanted: &[Vec<u8>]) {
     }
 }
 
-fn files(directory: &Path) -> Vec<Vec<u8>> {
+/// Reads the result files of a directory.
+///
+/// # Panics
+/// When one is missing.
+#[must_use]
+pub fn files(directory: &Path) -> Vec<Vec<u8>> {
     let read = |name: &&str| fs::read(directory.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     FILES.iter().map(read).collect()
 }

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod metrics_docs;
 pub mod ops;
 pub mod process;
+pub mod shell;
 pub mod study_docs;
 pub mod values;
 pub mod vectors;

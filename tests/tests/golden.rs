@@ -12,44 +12,6 @@ use std::collections::BTreeMap;
 
 const FAMILIES: [&str; 4] = ["moments", "spectrum", "angular", "partition"];
 
-/// A golden value that is met to another tolerance than its own, and why.
-struct Exception {
-    input: &'static str,
-    id: &'static str,
-    rtol: f64,
-    atol: f64,
-    why: &'static str,
-}
-
-const ILL_CONDITIONED: &str = "eigenvectors of a cloud with a mean of 1e4 are known to 1e-6 only";
-const TIE: &str = "several numbers of directions are equally good up to rounding; the least is taken";
-const NOISE: &str =
-    "rounding noise of single-precision input is counted as 0, where the golden value sees it";
-
-const EXCEPTIONS: [Exception; 7] = [
-    Exception { input: "bigmean", id: "partition.logZ_plus", rtol: 5e-6, atol: 0.0, why: ILL_CONDITIONED },
-    Exception { input: "bigmean", id: "partition.logZ_minus", rtol: 5e-6, atol: 0.0, why: ILL_CONDITIONED },
-    Exception { input: "elongated", id: "partition.nulling_argmax", rtol: 0.0, atol: 2.0, why: TIE },
-    Exception { input: "lowrank", id: "partition.nulling_argmax", rtol: 0.0, atol: 4.0, why: TIE },
-    Exception { input: "lowrank", id: "spectrum.effective_rank_raw", rtol: 1e-5, atol: 0.0, why: NOISE },
-    Exception { input: "lowrank", id: "spectrum.effective_rank_centered", rtol: 1e-5, atol: 0.0, why: NOISE },
-    Exception { input: "lowrank", id: "spectrum.rankme", rtol: 1e-5, atol: 0.0, why: NOISE },
-];
-
-/// Says how a found value fails its golden value, exceptions considered; one that is not needed is a failure too.
-fn failure(input: &str, id: &str, found: &Value, want: &Golden) -> Option<String> {
-    let exact = golden::disagreement(found, want);
-    let Some(exception) = EXCEPTIONS.iter().find(|e| e.input == input && e.id == id) else {
-        return exact.map(|why| format!("{input} {id}{why}"));
-    };
-    if exact.is_none() {
-        return Some(format!("{input} {id}: the exception is not needed"));
-    }
-    let (value, note) = (want.value.clone(), String::new());
-    let wider = Golden { value, rtol: exception.rtol, atol: exception.atol, note };
-    golden::disagreement(found, &wider).map(|why| format!("{input} {id}{why}, although {}", exception.why))
-}
-
 /// Study of one golden matrix, cut into many shards, with every metric of the four families.
 fn study(input: &str, enhancement: Option<Value>) -> Study {
     let space = if enhancement.is_some() { "x" } else { "raw" };
@@ -92,7 +54,7 @@ fn compare_metrics(plugins: &PluginSet) -> usize {
             compared += 1;
             match found.get(&id) {
                 None => wrong.push(format!("{input} {id}: not reported")),
-                Some(value) => wrong.extend(failure(&input, &id, value, &want)),
+                Some(value) => wrong.extend(golden::failure(&input, &id, value, &want)),
             }
         }
     }

@@ -92,11 +92,10 @@ impl<'a> There<'a> {
         let lists = [(Kind::Metric, "metric"), (Kind::Evaluation, "evaluation"), (Kind::Probe, "probe")];
         let single = lists.map(|(kind, list)| (list, id.to_owned(), selected(kind)));
         let single: Vec<_> = single.into_iter().filter(|(_, _, ops)| !ops.is_empty()).collect();
-        let single: Vec<_> = single.into_iter().flat_map(|list| self.sufficient(list)).collect();
         let compared = selected(Kind::Comparison);
         match (self.two, single.is_empty(), compared.is_empty()) {
             (false, false, _) => Ok(single),
-            (true, _, false) => Ok(self.sufficient(("comparison", id.to_owned(), compared))),
+            (true, _, false) => Ok(vec![("comparison", id.to_owned(), compared)]),
             (false, true, false) => {
                 let message = format!("`{id}` compares two matrices; name a second one behind the first");
                 Err(Failure::field("--metric", message))
@@ -109,15 +108,6 @@ impl<'a> There<'a> {
             }
             (_, true, true) => Err(Failure::field("--metric", self.unknown(id))),
         }
-    }
-
-    /// Of a family, the ops whose columns are there; all of it when there are none, for the plan to say what is missing.
-    fn sufficient(&self, (list, id, ops): Selected<'a>) -> Vec<Selected<'a>> {
-        let there: Vec<&OpManifest> = ops.iter().copied().filter(|op| self.suffices(op)).collect();
-        if there.is_empty() || there.len() == ops.len() {
-            return vec![(list, id, ops)];
-        }
-        there.into_iter().map(|op| (list, op.id.clone(), vec![op])).collect()
     }
 
     /// Says that nothing has an id, and which one is most like it.

@@ -33,6 +33,10 @@ pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
     }
     let passes = if plan.stages == 1 { "1 pass".to_owned() } else { format!("{} passes", plan.stages) };
     let _ = write!(text, "{passes} over the data\n{subjects}\n{ops}");
+    for left_out in &plan.left_out {
+        let columns = left_out.columns.join(", ");
+        let _ = write!(text, "\nleft out: {} (no dataset has the columns {columns})", left_out.op);
+    }
     text
 }
 

@@ -1,7 +1,7 @@
 //! Measurements of one cloud as a list of values, each shaped as its metric is: a number, an array or an object.
 
 use comfy_table::{Table, presets};
-use isoscope_core::result::{CurvePoint, EMPTY, Measurement, OK};
+use isoscope_core::result::{CurvePoint, EMPTY, Measurement, NO_ERROR, OK};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -13,11 +13,13 @@ pub(crate) struct MetricValue {
     pub(crate) id: String,
     /// A number, an array, an object of both, or null.
     pub(crate) value: Value,
-    /// `ok`, or the reason for the null.
+    /// `ok`, or the reason for the null; of an object that has some of its parts only, those that are missing, with the reason of each.
     pub(crate) status: String,
-    /// Standard error where one was estimated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) std_err: Option<f64>,
+    /// Standard error where one was estimated, shaped as the value; else null.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub(crate) std_err: Value,
+    /// How it was estimated, e.g. `jackknife(16)`, or `none`.
+    pub(crate) std_err_kind: String,
     /// Observations behind the value.
     pub(crate) n: u64,
 }
@@ -25,9 +27,16 @@ pub(crate) struct MetricValue {
 /// Joins numbers and points of curves into one value a metric, in order of id.
 pub(crate) fn values(rows: &[Measurement], points: &[CurvePoint]) -> Vec<MetricValue> {
     let mut joined: BTreeMap<&str, MetricValue> = BTreeMap::new();
+    let mut missing: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for row in rows {
         let entry = entry(&mut joined, &row.key.metric, &row.status, row.n);
-        entry.std_err = row.std_err;
+        if row.value.is_none() {
+            missing.entry(&row.key.metric).or_default().push((&row.part, &row.status));
+        }
+        if let Some(error) = row.std_err {
+            place(&mut entry.std_err, &row.part, json!(error));
+            entry.std_err_kind.clone_from(&row.std_err_kind);
+        }
         place(&mut entry.value, &row.part, row.value.map_or(Value::Null, number));
     }
     let mut curves: BTreeMap<(&str, &str), Vec<&CurvePoint>> = BTreeMap::new();
@@ -39,11 +48,30 @@ pub(crate) fn values(rows: &[Measurement], points: &[CurvePoint]) -> Vec<MetricV
         let status = points.first().map_or(OK, |point| point.status.as_str());
         // A vector without values, such as a list of dimensions that names none, is a result.
         let status = if status == EMPTY { OK } else { status };
+        if status != OK {
+            missing.entry(metric).or_default().push((part, status));
+        }
         let entry = entry(&mut joined, metric, status, points.first().map_or(0, |point| point.n));
         let y: Vec<Value> = points.iter().filter_map(|point| point.y.map(number)).collect();
         place(&mut entry.value, part, if status == OK { Value::Array(y) } else { Value::Null });
     }
+    for (metric, parts) in missing {
+        if let Some(entry) = joined.get_mut(metric) {
+            explain(entry, &parts);
+        }
+    }
     joined.into_values().collect()
+}
+
+/// Says why parts are missing. An object without any part is a null.
+fn explain(entry: &mut MetricValue, missing: &[(&str, &str)]) {
+    let Some(parts) = entry.value.as_object() else { return };
+    if parts.values().all(Value::is_null) && missing.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+        entry.value = Value::Null;
+        return;
+    }
+    let reasons: Vec<String> = missing.iter().map(|(part, reason)| format!("{part}: {reason}")).collect();
+    entry.status = reasons.join("; ");
 }
 
 fn entry<'a, 'k>(
@@ -56,7 +84,8 @@ fn entry<'a, 'k>(
         id: metric.to_owned(),
         value: Value::Null,
         status: status.to_owned(),
-        std_err: None,
+        std_err: Value::Null,
+        std_err_kind: NO_ERROR.to_owned(),
         n,
     })
 }
@@ -89,8 +118,11 @@ pub(crate) fn list(values: &[MetricValue]) -> String {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["metric", "value", "n"]);
     for value in values {
-        let text =
-            if value.status == OK { value.value.to_string() } else { format!("– ({})", value.status) };
+        let text = match (&value.value, value.status.as_str()) {
+            (_, OK) => value.value.to_string(),
+            (Value::Null, reason) => format!("– ({reason})"),
+            (value, reason) => format!("{value} ({reason})"),
+        };
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         let shown = match (cut, &value.value) {
             (Some(at), Value::Array(items)) => format!("{}… ({} values)", &text[..at], items.len()),

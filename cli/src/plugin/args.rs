@@ -51,7 +51,7 @@ pub(crate) struct NewArgs {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// What its op does: metric reads rows, moments reads the moments of all rows, enhancement maps rows, probe is trained on
-    /// rows and gold scores, comparison reads two clouds.
+    /// one part of the rows and judged on the other, comparison reads two clouds.
     #[arg(long, value_enum)]
     pub(crate) kind: Kind,
     /// Language.

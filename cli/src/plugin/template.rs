@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Moments,
     /// Fitted on the moments, maps rows.
     Enhancement,
-    /// Passes over rows and gold scores.
+    /// Trained on one part of the rows and judged on the other, pass after pass.
     Probe,
     /// Values from two clouds.
     Comparison,
@@ -80,11 +80,13 @@ impl Kind {
                  ```\n[[enhancement]]\nid = \"my_plugin\"\n```\n\nonce the file lies in the plugin directory of the workers."
             }
             Self::Probe => {
-                "\nA study whose dataset has gold scores asks for it with\n\n\
-                 ```\n[[evaluation]]\nid = \"my_plugin\"\n```\n\nonce the file lies in the plugin directory of the workers."
+                "\nTry it on a matrix with\n\n```\nisoscope measure X.npy --metric my_plugin --column split=PARTS.txt --column gold=SCORES.txt \
+                 --plugins DIR\n```\n\nwhere PARTS.txt says `train` or `test` in each line. A study whose dataset has gold scores and a training part \
+                 asks for it with\n\n```\n[[probe]]\nid = \"my_plugin\"\n```\n\nonce the file lies in the plugin directory of the workers."
             }
             Self::Comparison => {
-                "\nThe op reads two row-aligned views. `plugin check` gives it two; studies do not ask for comparisons yet."
+                "\nTry it on two matrices with `isoscope measure A.npy B.npy --metric my_plugin --plugins DIR`. A study of two encoders \
+                 asks for it with\n\n```\n[[comparison]]\nid = \"my_plugin\"\n```\n\nonce the file lies in the plugin directory of the workers."
             }
         }
     }

@@ -29,6 +29,7 @@ pub fn manifest(
         "stages": plan.stages,
         "subjects": subjects(plan, tallies),
         "plugins": plugins,
+        "left_out": plan.left_out,
         "files": files,
         "transforms_skipped": skipped,
     }))?)

@@ -1,7 +1,7 @@
 //! Builds a plan from a study and the facts about its sources.
 
 use super::spaces::{SpaceNode, descend};
-use super::{Pairing, Plan, PlannedOp, Space, pairing, sample, select, stages, subjects};
+use super::{Pairing, Plan, PlannedOp, Space, Subject, pairing, sample, select, stages, subjects, unusable};
 use crate::catalogue::{Kind, PluginFacts};
 use crate::facts::Facts;
 use crate::study::{EnhancementSpec, MetricSpec, RAW, Study};
@@ -22,11 +22,15 @@ impl Plan {
         for pairing in pairings(&ops) {
             subjects.extend(pairing::subjects(study, facts, pairing, &mut found));
         }
-        for subject in &mut subjects {
-            subject.ops = subjects::applicable(study, subject, &ops);
-        }
-        subjects::refuse_unusable(&subjects, &ops, &mut found);
+        let give = |subjects: &mut Vec<Subject>, ops: &[PlannedOp]| {
+            for subject in subjects {
+                subject.ops = subjects::applicable(study, subject, ops);
+            }
+        };
+        give(&mut subjects, &ops);
+        let left_out = unusable::take_out(&subjects, &mut ops, &mut found);
         Violations::none_or(found, ())?;
+        give(&mut subjects, &ops);
         subjects.retain(|subject| !subject.ops.is_empty());
         let passes = stages::assign(&mut nodes, &mut ops);
         let samples = sample::assign(&mut ops);
@@ -40,6 +44,7 @@ impl Plan {
             ops,
             samples,
             stages: passes,
+            left_out,
         })
     }
 

@@ -12,11 +12,13 @@ mod select;
 mod spaces;
 mod stages;
 mod subjects;
+mod unusable;
 
 pub use pairing::{Pairing, Partner};
 pub use sample::{SampleSpec, Together};
 pub use spaces::{SecondFrom, SpaceNode};
 pub use subjects::Reading;
+pub use unusable::LeftOut;
 
 use crate::catalogue::{Kind, Needs, Part, Selection};
 use crate::digest::sha256;
@@ -47,6 +49,8 @@ pub struct Plan {
     pub samples: Vec<SampleSpec>,
     /// Passes over the data; ops may ask for more.
     pub stages: u32,
+    /// Ops that the study's families hold and no dataset has the columns for.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// One model on one dataset, or one precomputed matrix.
@@ -153,6 +157,8 @@ pub struct PlannedOp {
     pub sample: Option<u32>,
     /// The two sides, of a comparison.
     pub pairing: Option<Pairing>,
+    /// Ids by which the study selected it, as written: its own, that of a value, or that of a family.
+    pub selected_by: Vec<String>,
     /// What of its output the study asked for.
     pub selections: Vec<Selection>,
     /// Stage at whose end the moments that it needs are complete.

@@ -72,6 +72,7 @@ pub(super) fn metric(
                 sample_rows: (op.needs == Needs::Sample).then(|| sample::rows(op, &spec.params, path, found)),
                 sample: None,
                 pairing: None,
+                selected_by: vec![spec.id.clone()],
                 selections: vec![selection.clone()],
                 measured: None,
                 pass: None,
@@ -107,6 +108,7 @@ pub(super) fn join(into: &mut Vec<PlannedOp>, more: Vec<PlannedOp>) {
             Some(known) => {
                 known.selections.extend(op.selections);
                 known.selections.dedup();
+                known.selected_by.extend(op.selected_by);
             }
             None => into.push(op),
         }

@@ -1,11 +1,13 @@
 //! The subjects of a plan: what is measured, and which ops each has the columns for.
 
 use super::cut::{Cut, rows_of_a_task};
-use super::{PlannedModel, PlannedOp, Subject};
-use crate::catalogue::Kind;
+use super::{PlannedModel, PlannedOp, Subject, unusable};
 use crate::facts::{DatasetFacts, Facts, ModelFacts};
 use crate::study::{DatasetSpec, Format, Layers, ModelSpec, Study};
 use crate::violation::{Violation, Violations};
+
+/// Most rows of a matrix with sentences that is one shard, and one batch.
+const ANY_ORDER: u64 = 2048;
 
 /// Plans one subject for each encoder on each dataset of text, and for each matrix.
 pub(super) fn plan(study: &Study, facts: &Facts, found: &mut Vec<Violation>) -> Vec<Subject> {
@@ -106,9 +108,10 @@ pub(super) fn layers(
 
 /// The subject of a precomputed matrix.
 pub(super) fn matrix(study: &Study, dataset: &DatasetSpec, facts: &DatasetFacts) -> Subject {
-    // Where sentences begin is not known before the rows are read, and no sentence may be parted.
+    // Workers move the borders of shards to where pairs of sentences begin. Of few rows the sentences may stand in any order.
     let sentences = facts.columns.iter().any(|column| column == "sentence");
-    let cut = if sentences { Cut::whole(study, facts.rows) } else { Cut::new(study, facts.rows, u64::MAX) };
+    let whole = sentences && facts.rows <= ANY_ORDER;
+    let cut = if whole { Cut::whole(study, facts.rows) } else { Cut::new(study, facts.rows, u64::MAX) };
     Subject {
         model: None,
         dataset: dataset.clone(),
@@ -160,30 +163,7 @@ pub(super) fn applicable(study: &Study, subject: &Subject, ops: &[PlannedOp]) ->
     let fits = |op: &PlannedOp| {
         op.pairing.as_ref() == subject.partner.as_ref().map(|partner| &partner.pairing)
             && op.columns.iter().chain(&op.by).all(has)
-            && !(reads_pairs(op) && subject.model.is_some() && subject.dataset_facts.sides != 2)
+            && !(unusable::reads_pairs(op) && subject.model.is_some() && subject.dataset_facts.sides != 2)
     };
     (0..).zip(ops).filter(|(_, op)| fits(op)).map(|(i, _)| i).collect()
-}
-
-/// Gold scores that stand beside sentences are those of pairs.
-fn reads_pairs(op: &PlannedOp) -> bool {
-    ["gold", "sentence"].iter().all(|name| op.columns.iter().any(|column| column == name))
-}
-
-/// Reports ops that no subject can be given, with the columns that are wanting.
-pub(super) fn refuse_unusable(subjects: &[Subject], ops: &[PlannedOp], found: &mut Vec<Violation>) {
-    for (i, op) in (0..).zip(ops) {
-        if op.space != 0 || subjects.iter().any(|s| s.ops.contains(&i)) {
-            continue;
-        }
-        let columns: Vec<&str> = op.columns.iter().chain(&op.by).map(String::as_str).collect();
-        let how = match op.kind {
-            Kind::Evaluation if reads_pairs(op) => "; gold scores need two text columns and a gold column",
-            Kind::Probe => "; add `label`, and `train` or `split`, to a dataset",
-            _ => "; name them in `carry` or `attach` of a dataset",
-        };
-        let message =
-            format!("`{}` needs the columns {}, which no dataset has{how}", op.op.id, columns.join(", "));
-        found.push(Violation::new("dataset", message));
-    }
 }

@@ -263,7 +263,8 @@ pub struct Step {
 }
 
 /// One metric, or a family of them. Every key that is not listed is a parameter of the selected ops; of a family, each op takes the
-/// parameters that it knows, and one that no op knows is refused.
+/// parameters that it knows, and one that no op knows is refused. An op that is named must find its columns in some dataset; of a family,
+/// those that do not are left out, and `isoscope plan` and the manifest of the results name them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricSpec {
     /// What to measure: the id of a value (`spectrum.isoscore`), of an op, or of a family (`spectrum`), of any plugin on the machine;
@@ -293,7 +294,7 @@ pub type EvaluationSpec = MetricSpec;
 /// One probe.
 pub type ProbeSpec = MetricSpec;
 
-/// One comparison, or a family of them. Every key that is not listed is a parameter of the selected ops.
+/// One comparison, or a family of them, as for a metric. Every key that is not listed is a parameter of the selected ops.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparisonSpec {
     /// What to measure: the id of a value (`compare.cka_linear`), of an op, or of a family (`compare`).

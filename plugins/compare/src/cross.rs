@@ -22,6 +22,19 @@ const ALL_BUT_ROTATION: &[Invariance] =
 const ALL_BUT_TRANSLATION: &[Invariance] =
     &[Invariance::Rotation, Invariance::Scale, Invariance::Permutation];
 
+/// Outputs that are functions of the sums alone.
+const OF_SUMS: [&str; 6] = [
+    "compare.cka_linear",
+    "compare.cka_debiased",
+    "compare.cka_debiased_single_pass",
+    "compare.mean_shift",
+    "compare.row_cosine_mean",
+    "compare.row_cosine_dropped_rows",
+];
+
+/// Why the others have no value.
+const UNDECOMPOSED: &str = "not computed, because the parameter \"decompositions\" is false";
+
 params! {
     /// Parameters of the one-pass comparison.
     pub struct CrossParams {
@@ -29,6 +42,8 @@ params! {
         variance: f64 = 0.99;
         /// Number of leading principal axes whose subspaces are compared.
         k: u64 = 5;
+        /// Whether what needs decompositions of d×d matrices is computed: all but CKA, the shift of the mean and the cosines of rows.
+        decompositions: bool = true;
     }
 }
 
@@ -37,6 +52,7 @@ pub struct Cross {
     linalg: Linalg,
     variance: f64,
     k: usize,
+    decompositions: bool,
 }
 
 /// Sums of one pass.
@@ -146,7 +162,12 @@ impl Op for Cross {
             return Err(Error::invalid("k: a subspace needs at least one axis"));
         }
         let k = usize::try_from(params.k).unwrap_or(usize::MAX - 1);
-        Ok(Self { linalg: host.linalg(), variance: params.variance, k })
+        Ok(Self {
+            linalg: host.linalg(),
+            variance: params.variance,
+            k,
+            decompositions: params.decompositions,
+        })
     }
 
     fn begin(&self, (): &(), _pass: u32) -> Result<CrossState> {
@@ -169,11 +190,11 @@ impl Op for Cross {
     fn finish(&self, (): &(), state: CrossState, out: &mut Out<'_>) -> Result<Next<()>> {
         out.set_n(state.moments.n());
         if state.moments.n() == 0 {
-            self.nothing("no rows", out)?;
+            self.nothing("no rows", &[], out)?;
         } else if state.moments.is_finite() {
             self.report(&state, out)?;
         } else {
-            self.nothing("a row is not finite, or too large for its fourth power", out)?;
+            self.nothing("a row is not finite, or too large for its fourth power", &[], out)?;
         }
         Ok(Next::Done(()))
     }
@@ -188,12 +209,13 @@ impl Cross {
         format!("compare.subspace_overlap_k{}", self.k)
     }
 
-    /// Writes null with one reason for every output.
-    fn nothing(&self, reason: &str, out: &mut Out<'_>) -> Result<()> {
+    /// Writes null with one reason for every output but some.
+    fn nothing(&self, reason: &str, but: &[&str], out: &mut Out<'_>) -> Result<()> {
         out.null(&self.svcca_id(), reason)?;
         out.null(&self.overlap_id(), reason)?;
-        for output in Self::META.outputs.iter().filter(|output| !output.id.ends_with('*')) {
-            out.null(output.id, reason)?;
+        let ids = Self::META.outputs.iter().map(|output| output.id);
+        for id in ids.filter(|id| !id.ends_with('*') && !but.contains(id)) {
+            out.null(id, reason)?;
         }
         Ok(())
     }
@@ -204,7 +226,20 @@ impl Cross {
         let debiased = cka::debiased(m);
         write(out, "compare.cka_debiased", &debiased)?;
         write(out, "compare.cka_debiased_single_pass", &debiased)?;
+        write(out, "compare.mean_shift", &drift::mean_shift(m))?;
+        let alike = same_width(m.widths().0, m.widths().1);
+        write(out, "compare.row_cosine_mean", &alike.clone().and_then(|()| state.cosines.mean()))?;
+        let dropped = alike.map(|()| state.cosines.dropped() as f64);
+        write(out, "compare.row_cosine_dropped_rows", &dropped)?;
+        if self.decompositions {
+            self.report_decomposed(m, out)
+        } else {
+            self.nothing(UNDECOMPOSED, &OF_SUMS, out)
+        }
+    }
 
+    /// Writes what needs eigenvalues or singular values.
+    fn report_decomposed(&self, m: &CrossMoments, out: &mut Out<'_>) -> Result<()> {
         let a = PrincipalAxes::of(self.linalg, m.aa().scatter()?)?;
         let b = PrincipalAxes::of(self.linalg, m.bb().scatter()?)?;
         out.value("compare.rank_a", a.rank as f64)?;
@@ -217,13 +252,8 @@ impl Cross {
         write(out, "compare.angular_shape", &shapes.angle())?;
 
         write(out, "compare.frechet_sq", &frechet::squared(self.linalg, m, &a, &b)?)?;
-        write(out, "compare.mean_shift", &drift::mean_shift(m))?;
         let overlap = drift::subspace_overlap(self.linalg, &a, &b, self.k)?;
-        write(out, &self.overlap_id(), &overlap)?;
-        let alike = same_width(m.widths().0, m.widths().1);
-        write(out, "compare.row_cosine_mean", &alike.clone().and_then(|()| state.cosines.mean()))?;
-        let dropped = alike.map(|()| state.cosines.dropped() as f64);
-        write(out, "compare.row_cosine_dropped_rows", &dropped)
+        write(out, &self.overlap_id(), &overlap)
     }
 
     fn report_correlations(&self, whitened: &Whitened<'_>, out: &mut Out<'_>) -> Result<()> {

@@ -237,3 +237,22 @@ fn debiased_similarity_of_independent_clouds_is_near_zero_where_the_biased_one_i
     assert!(value(&found, "cka_linear") > 0.15);
     assert!(value(&found, "cka_debiased").abs() < 0.15);
 }
+
+#[test]
+fn without_decompositions_what_is_of_sums_is_the_same_and_the_rest_says_so() {
+    let mut random = Random::new(5);
+    let (a, b) = (random.cloud(40, 4), random.cloud(40, 4));
+    let (all, cheap) = (whole::<Cross>("{}", &a, &b), whole::<Cross>(r#"{"decompositions": false}"#, &a, &b));
+    assert_eq!(all.rows.len(), cheap.rows.len());
+    let mut kept = 0;
+    for row in &cheap.rows {
+        match row.value {
+            Some(found) => {
+                kept += 1;
+                assert!((found - all.value(&row.metric).unwrap()).abs() < 1e-15, "{}", row.metric);
+            }
+            None => assert!(row.status.contains("decompositions"), "{row:?}"),
+        }
+    }
+    assert_eq!(kept, 6);
+}

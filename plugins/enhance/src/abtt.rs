@@ -10,7 +10,7 @@ use crate::{
 params! {
     /// Parameters of the removal of leading principal directions.
     pub struct AbttParams {
-        /// Number of leading principal directions to remove.
+        /// Number of leading principal directions to remove; fewer than the rows vary along.
         components: u64 = 3, aliases ["k", "D"];
     }
 }
@@ -29,11 +29,12 @@ impl AbttModel {
     fn fit(components: u64, m: &Moments<'_>) -> Result<Self> {
         let principal = Principal::of(m)?;
         let k = usize::try_from(components).unwrap_or(usize::MAX);
-        if k >= m.cols() {
-            return Err(Error::invalid(format!(
-                "components: {components} directions cannot be removed from {} dimensions (numerical rank {}); take fewer",
-                m.cols(),
-                principal.rank
+        // What is left of directions that the rows do not vary along is rounding noise, and would pass for a cloud.
+        if k >= principal.rank {
+            return Err(Error::failed(format!(
+                "components: removing {components} directions leaves nothing, because the rows vary along {} of {} dimensions; take fewer",
+                principal.rank,
+                m.cols()
             )));
         }
         let directions = principal.leading(k).iter().copied().collect();

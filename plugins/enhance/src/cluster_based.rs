@@ -31,6 +31,8 @@ params! {
 pub struct ClusterBased {
     kmeans: Kmeans,
     components: usize,
+    /// Whether every cluster keeps one of its directions at least.
+    leaves_one: bool,
     linalg: Linalg,
 }
 
@@ -88,14 +90,10 @@ impl Op for ClusterBased {
         let d = input.cols.first().copied().unwrap_or(0);
         let components = match params.components {
             None => COMPONENTS.min(d.saturating_sub(1)),
-            Some(given) => usize::try_from(given).ok().filter(|p| *p < d).ok_or_else(|| {
-                Error::invalid(format!(
-                    "components: {given} directions cannot be removed from {d} dimensions; take fewer"
-                ))
-            })?,
+            Some(given) => usize::try_from(given).unwrap_or(usize::MAX),
         };
         let kmeans = fit_of(params.clusters, &params.init, params.iterations, input, linalg)?;
-        Ok(Self { kmeans, components, linalg })
+        Ok(Self { kmeans, components, leaves_one: params.components.is_none(), linalg })
     }
 
     fn begin(&self, model: &ClusterBasedModel, _pass: u32) -> Result<ClusterBasedState> {
@@ -157,12 +155,9 @@ impl Op for ClusterBased {
                     Fitted::Undefined { reason, .. } => Err(undefined(&reason)),
                 }
             }
-            (ClusterBasedModel::Scatter(clusters), ClusterBasedState::Scatter(scatter)) => {
-                let sizes = clusters.sizes().iter().enumerate();
-                let directions = sizes.map(|(c, m)| scatter.leading(self.linalg, c, *m, self.components));
-                let directions = directions.collect::<Result<_>>()?;
-                Ok(Next::Done(ClusterBasedModel::Fitted(clusters.clone(), directions)))
-            }
+            (ClusterBasedModel::Scatter(clusters), ClusterBasedState::Scatter(scatter)) => Ok(Next::Done(
+                ClusterBasedModel::Fitted(clusters.clone(), self.directions(clusters, &scatter)?),
+            )),
             _ => Err(other_pass()),
         }
     }
@@ -197,6 +192,31 @@ impl Op for ClusterBased {
 }
 
 impl ClusterBased {
+    /// Finds the directions to remove in each cluster, one after the other.
+    ///
+    /// # Errors
+    /// Fails when no cluster has rows that vary along more directions than are removed: what is left would be rounding noise.
+    fn directions(&self, clusters: &Clusters, scatter: &ClusterScatter) -> Result<Vec<Vec<f64>>> {
+        let (k, d, wanted) = (clusters.k(), clusters.cols(), self.components);
+        let mut found = Vec::with_capacity(k);
+        let mut is_left = wanted == 0;
+        for (cluster, &rows) in clusters.sizes().iter().enumerate() {
+            // One more than is removed tells whether anything is left.
+            let mut directions = scatter.leading(self.linalg, cluster, rows, wanted.saturating_add(1))?;
+            let rank = directions.len() / d.max(1);
+            let removed = if self.leaves_one { wanted.min(rank.saturating_sub(1)) } else { wanted.min(rank) };
+            is_left |= rank > removed;
+            directions.truncate(removed * d);
+            found.push(directions);
+        }
+        if is_left {
+            return Ok(found);
+        }
+        Err(Error::failed(format!(
+            "components: removing {wanted} directions from each of {k} clusters leaves nothing of {d} dimensions; take fewer"
+        )))
+    }
+
     fn sorted(&self, clusters: &Clusters, batch: &Batch<'_>) -> Result<Sorted> {
         let rows = sliceable(batch.rows());
         let labels = clusters.nearest(self.linalg)?.labels(rows.view())?;

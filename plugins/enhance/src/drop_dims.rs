@@ -26,7 +26,7 @@ impl DropDimsModel {
         let cols = rank.len();
         let k = usize::try_from(dims).unwrap_or(usize::MAX);
         if k >= cols {
-            return Err(Error::invalid(format!(
+            return Err(Error::failed(format!(
                 "dims: {k} of {cols} dimensions cannot be dropped; take fewer"
             )));
         }

@@ -106,7 +106,11 @@ fn clouds_that_cannot_be_fitted_say_why() {
     assert!(message::<ClusterBased>("{}", &equal).contains("fewer than 27 distinct rows"));
     let few = Array2::zeros((2, 3));
     assert!(message::<ClusterBased>(r#"{"k": 3}"#, &few).contains("3 clusters need at least 3 rows"));
-    assert!(message::<ClusterBased>(r#"{"components": 3}"#, &few).contains("3 dimensions; take fewer"));
+    let x = clouds();
+    for components in [4, 9] {
+        let params = format!(r#"{{"k": 3, "components": {components}}}"#);
+        assert!(message::<ClusterBased>(&params, &x).contains("leaves nothing of 4 dimensions; take fewer"));
+    }
     assert!(message::<ClusterZeroMean>(r#"{"clusters": 0}"#, &few).contains("clusters"));
 }
 

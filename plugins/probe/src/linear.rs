@@ -62,7 +62,8 @@ impl Op for Linear {
         ],
         doc: "Softmax regression with a squared penalty on the weights and a free bias, trained to its minimum on the rows of \
               the part `train` and judged on `test`. Accuracy counts a test row whose label no training row has as wrong; such \
-              rows are counted, and left out of the cross-entropies. label_ce_bits is the cross-entropy of the test labels under \
+              rows are counted, and left out of the cross-entropies. The standard error of the test accuracy takes the test \
+              rows as independent. label_ce_bits is the cross-entropy of the test labels under \
               the frequencies of the training labels; v_information_bits is what the rows save of it, below 0 when the probe \
               does worse than the frequencies. Training that does not reach its minimum gives null, not a half-trained score.",
         formula: "\\min_{W, b} \\sum_{i \\in \\text{train}} -\\log p_{W,b}(y_i | x_i) + \\tfrac{\\lambda}{2} \\|W\\|_F^2, \

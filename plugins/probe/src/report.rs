@@ -32,6 +32,16 @@ pub(crate) fn write(id: &str, value: &Result<f64, String>, out: &mut Out<'_>) ->
     }
 }
 
+/// Writes a share of `n` rows with its standard error, for which the rows are independent.
+fn write_share(id: &str, share: &Result<f64, String>, n: u64, out: &mut Out<'_>) -> Result<()> {
+    match share {
+        Ok(share) if n > 1 => {
+            out.value_with_error(id, *share, (share * (1.0 - share) / (n - 1) as f64).sqrt())
+        }
+        _ => write(id, share, out),
+    }
+}
+
 /// Computes accuracy and cross-entropy on the test rows.
 pub(crate) fn judged(probe: &Probe) -> Reported {
     let classes = &probe.classes;
@@ -81,7 +91,7 @@ pub(crate) fn report(probe: &Probe, ids: &Ids, out: &mut Out<'_>) -> Result<Repo
     out.value(ids.classes, classes.names.len() as f64)?;
     out.value(ids.train_rows, classes.train_rows() as f64)?;
     out.set_n(classes.test_rows());
-    write(ids.test_accuracy, &judged.test_accuracy, out)?;
+    write_share(ids.test_accuracy, &judged.test_accuracy, classes.test_rows(), out)?;
     out.value(ids.test_rows, classes.test_rows() as f64)?;
     out.value(ids.unseen_test_rows, classes.unseen as f64)?;
     out.set_n(classes.known_test_rows());

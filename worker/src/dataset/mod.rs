@@ -44,6 +44,6 @@ mod tests;
 pub use conllu::Word;
 pub use error::DatasetError;
 pub use frequency::{Frequencies, frequencies};
-pub use read::{Row, read_columns, read_matrix, read_texts};
+pub use read::{Row, read_column, read_columns, read_matrix, read_texts};
 pub use survey::survey;
 pub use token_ids::{IdLimits, TokenIds};

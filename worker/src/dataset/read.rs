@@ -121,6 +121,20 @@ pub fn read_columns(
     Ok(columns)
 }
 
+/// Reads one attached column of the rows `rows` (half open); `None` when the dataset has no such column in a file of its own.
+///
+/// # Errors
+/// An attached file that cannot be read or is no longer what was surveyed.
+pub fn read_column(
+    spec: &DatasetSpec,
+    facts: &DatasetFacts,
+    base: &Path,
+    rows: &Range<u64>,
+    name: &str,
+) -> Result<Option<Column>, DatasetError> {
+    Ok(read_attached(spec, facts, base, rows, |known| known == name)?.remove(name))
+}
+
 fn read_attached(
     spec: &DatasetSpec,
     facts: &DatasetFacts,

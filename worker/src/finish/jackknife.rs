@@ -6,22 +6,47 @@ use super::StageEnd;
 use crate::error::WorkerError;
 use crate::pass::fold;
 use crate::stage::{LayerStage, NodeState};
-use isoscope_core::catalogue::{Kind, Needs};
+use isoscope_core::catalogue::Needs;
 use isoscope_core::jackknife::{Blocks, standard_error};
 use isoscope_core::moments::{Moments, Second};
-use isoscope_core::plan::SecondFrom;
+use isoscope_core::plan::{OpRef, PlannedOp, SecondFrom};
 use isoscope_core::state::Owner;
 use isoscope_plugin_host::{Collected, Op, OpError};
 use isoscope_plugin_services::{LentMoments, NearMoments};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Most bytes of an op's states over all blocks: ops of larger ones get no error, because asking them again costs as much as the pass.
+/// Most bytes of an op's states over all groups: ops of larger ones get no error, because asking them again costs as much as the pass.
 const MOST_BYTES: usize = 1 << 20;
+/// The same for an op that can be asked for what is cheap alone.
+const MOST_SUMS: usize = 512 << 20;
+/// Parameter of an op that says whether it decomposes matrices for its values. Without, it has fewer values, and they cost little.
+const DECOMPOSITIONS: &str = "decompositions";
 
 /// States of the blocks: the moments of the rows that are measured, and the small states of ops.
 pub(super) struct States {
-    rows: Vec<u64>,
-    blocks: Vec<NodeState>,
+    blocks: Blocks,
+    /// Groups of the merge tree that came so far.
+    seen: usize,
+    /// Ops whose states are kept.
+    kept: BTreeMap<Owner, Kept>,
+    /// Groups of the block that is being filled.
+    open: Vec<NodeState>,
+    full: Vec<NodeState>,
+}
+
+/// An op whose states are kept.
+struct Kept {
+    /// Bytes of its states so far.
+    bytes: usize,
+    /// The op that gives the cheap ones of its values, if there is such a one.
+    cheap: Option<Op>,
+}
+
+impl Kept {
+    fn is_small(&self) -> bool {
+        self.bytes <= MOST_BYTES || (self.cheap.is_some() && self.bytes <= MOST_SUMS)
+    }
 }
 
 /// Values of one op by metric and part, one a block.
@@ -38,51 +63,62 @@ struct Asked {
 }
 
 impl States {
-    /// Keeps what the errors are estimated from, before the groups are merged; none when there is nothing to estimate.
-    pub(super) fn keep(
-        end: &StageEnd<'_>,
-        stage: &LayerStage,
-        groups: &[NodeState],
-    ) -> Result<Option<Self>, WorkerError> {
-        if !end.plan.study.statistics.jackknife || end.subject.partner.is_some() {
-            return Ok(None);
+    /// Begins with no group; none when there is nothing to estimate.
+    pub(super) fn of(end: &StageEnd<'_>, stage: &LayerStage) -> Result<Option<Self>, WorkerError> {
+        let blocks = Blocks::of(end.subject).filter(|_| end.plan.study.statistics.jackknife);
+        let Some(blocks) = blocks else { return Ok(None) };
+        let mut kept = BTreeMap::new();
+        for owner in stage.passes().keys() {
+            let Owner::Op(index) = owner else { continue };
+            if let Some(planned) = end.plan.ops.get(*index as usize) {
+                kept.insert(*owner, Kept { bytes: 0, cheap: cheap(end, planned)? });
+            }
         }
-        let Some(blocks) = Blocks::of(end.subject) else { return Ok(None) };
-        let small = |owner: &Owner| {
-            let kind = match owner {
-                Owner::Op(index) => end.plan.ops.get(*index as usize).map(|op| op.kind),
-                _ => None,
-            };
-            let bytes: usize = groups.iter().filter_map(|group| group.runs.get(owner)).map(Vec::len).sum();
-            matches!(kind, Some(Kind::Metric | Kind::Evaluation)) && bytes <= MOST_BYTES
+        Ok(Some(Self { blocks, seen: 0, kept, open: Vec::new(), full: Vec::new() }))
+    }
+
+    /// Keeps what the errors are estimated from of the next group of the merge tree.
+    pub(super) fn keep(&mut self, stage: &LayerStage, group: &NodeState) -> Result<(), WorkerError> {
+        let place = self.seen;
+        self.seen += 1;
+        let Some(range) = self.blocks.groups.iter().find(|range| range.contains(&place)) else {
+            return Ok(());
         };
-        let runs: Vec<Owner> = stage.passes().keys().filter(|owner| small(owner)).copied().collect();
-        let reduce = |group: &NodeState| NodeState {
-            moments: measured(&group.moments).collect(),
-            runs: runs.iter().filter_map(|owner| Some((*owner, group.runs.get(owner)?.clone()))).collect(),
-            ..NodeState::default()
-        };
-        let merged = blocks.groups.iter().map(|range| {
-            let states = groups.get(range.clone()).unwrap_or_default().iter().map(reduce);
-            fold(stage, states.collect())
-        });
-        Ok(Some(Self { rows: blocks.rows, blocks: merged.collect::<Result<_, WorkerError>>()? }))
+        let last = range.end == place + 1;
+        let mut reduced = NodeState { moments: measured(&group.moments).collect(), ..NodeState::default() };
+        for (owner, state) in &group.runs {
+            let Some(kept) = self.kept.get_mut(owner) else { continue };
+            kept.bytes += state.len();
+            if kept.is_small() {
+                reduced.runs.insert(*owner, state.clone());
+                continue;
+            }
+            self.kept.remove(owner);
+            for state in self.open.iter_mut().chain(&mut self.full) {
+                state.runs.remove(owner);
+            }
+        }
+        self.open.push(reduced);
+        if last {
+            self.full.push(fold(stage, std::mem::take(&mut self.open))?);
+        }
+        Ok(())
     }
 
     /// Estimates the errors of the values that the stage's end has reported.
     pub(super) fn estimate(self, end: &mut StageEnd<'_>, stage: &LayerStage) -> Result<(), WorkerError> {
         let mut on_moments = Self::ops_on_moments(end)?;
-        let mut on_rows = Self::ops_on_rows(end, stage);
+        let mut on_rows = self.ops_on_rows(end, stage);
         if on_moments.is_empty() && on_rows.is_empty() {
             return Ok(());
         }
         let mut behind: Vec<Option<NodeState>> = vec![None];
-        for block in self.blocks.iter().skip(1).rev() {
+        for block in self.full.iter().skip(1).rev() {
             let next = merged(stage, Some(block.clone()), behind.last().and_then(Clone::clone))?;
             behind.push(next);
         }
         let mut before: Option<NodeState> = None;
-        for block in &self.blocks {
+        for block in &self.full {
             let after = behind.pop().flatten();
             if let Some(left) = merged(stage, before.clone(), after)? {
                 Self::ask_moments(end, &left, &mut on_moments)?;
@@ -111,23 +147,22 @@ impl States {
         Ok(asked)
     }
 
-    /// Ops whose passes ended here for good.
-    fn ops_on_rows(end: &StageEnd<'_>, stage: &LayerStage) -> Vec<Asked> {
+    /// Ops whose passes ended here for good and whose states are kept.
+    fn ops_on_rows(&self, end: &StageEnd<'_>, stage: &LayerStage) -> Vec<Asked> {
         let done = |index: u32| !end.next.runs.iter().any(|run| run.op == index);
-        let passes = stage.passes().iter().filter_map(|(owner, pass)| match owner {
-            Owner::Op(index) if done(*index) => Some(Asked {
-                index: *index,
-                node: pass.node,
-                op: pass.op.clone(),
-                found: Replicates::new(),
-                first_order: false,
-            }),
-            _ => None,
+        let passes = stage.passes().iter().filter_map(|(owner, pass)| {
+            let (&Owner::Op(index), Some(kept)) = (owner, self.kept.get(owner)) else { return None };
+            let whole = (kept.bytes <= MOST_BYTES).then_some(&pass.op);
+            let op = whole.or(kept.cheap.as_ref()).filter(|_| done(index))?.clone();
+            Some(Asked { index, node: pass.node, op, found: Replicates::new(), first_order: false })
         });
         passes.collect()
     }
 
     fn ask_moments(end: &StageEnd<'_>, left: &NodeState, asked: &mut [Asked]) -> Result<(), WorkerError> {
+        if asked.is_empty() {
+            return Ok(());
+        }
         let clouds = left_out(end, left)?;
         let near: BTreeMap<u32, NearMoments<'_>> = clouds
             .into_iter()
@@ -151,9 +186,13 @@ impl States {
     fn ask_runs(stage: &LayerStage, left: &NodeState, asked: &mut [Asked]) -> Result<(), WorkerError> {
         for one in asked {
             let owner = Owner::Op(one.index);
-            let Some(state) = left.runs.get(&owner) else { continue };
+            let (Some(state), Some(pass)) = (left.runs.get(&owner), stage.passes().get(&owner)) else {
+                continue;
+            };
+            let mut run = one.op.begin(&pass.model, pass.pass)?;
+            run.merge(state)?;
             let mut collected = Collected::default();
-            match stage.merged_run(owner, &[state])?.finish(&mut collected) {
+            match run.finish(&mut collected) {
                 Ok(_) => add(&mut one.found, collected),
                 Err(OpError::Failed { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -169,14 +208,28 @@ impl States {
         for row in reports.flat_map(|report| &mut report.rows).filter(|row| row.std_err.is_none()) {
             let found = asked.found.get(&(row.metric.clone(), row.part.clone()));
             let (Some(value), Some(replicates)) = (row.value, found) else { continue };
-            row.std_err = standard_error(value, replicates, &self.rows);
+            row.std_err = standard_error(value, replicates, &self.blocks.rows);
             if row.std_err.is_some() {
                 let spectrum = if asked.first_order { ", first-order eigenvalues" } else { "" };
-                row.std_err_kind = format!("jackknife({}{spectrum})", self.rows.len());
+                row.std_err_kind = format!("jackknife({}{spectrum})", self.blocks.rows.len());
                 row.replicates.clone_from(replicates);
             }
         }
     }
+}
+
+/// The op that gives the cheap ones of the values of an op that has the parameter for it.
+fn cheap(end: &StageEnd<'_>, planned: &PlannedOp) -> Result<Option<Op>, WorkerError> {
+    let manifest = end.plugins.manifest(&planned.op)?;
+    if manifest.params.pointer(&format!("/properties/{DECOMPOSITIONS}")).is_none() {
+        return Ok(None);
+    }
+    let Some(width) = end.widths().of(planned.node)? else { return Ok(None) };
+    let written = serde_json::from_str(&planned.op.params).unwrap_or_default();
+    let mut params: Map<String, Value> = written;
+    params.insert(DECOMPOSITIONS.to_owned(), Value::Bool(false));
+    let op = OpRef { params: Value::Object(params).to_string(), ..planned.op.clone() };
+    Ok(Some(end.plugins.open(&op, &end.widths().views(width))?))
 }
 
 /// The moments of the rows that are measured.

@@ -9,8 +9,7 @@ mod report;
 
 use crate::blobs;
 use crate::error::WorkerError;
-use crate::merge::fetch;
-use crate::pass::fold;
+use crate::merge::fold_fetched;
 use crate::plugins::PluginSet;
 use crate::stage::{LayerStage, NodeState, Widths};
 use crate::tasks::{Context, Planned};
@@ -39,12 +38,11 @@ pub fn run(context: &Context<'_>, finish: &Finish) -> Result<Output, WorkerError
     };
     let (plan, subject) = (planned.plan(), planned.subject());
     let stage = LayerStage::new(plan, subject, finish.slot, finish.stage, &broadcast, context.plugins)?;
-    let groups = fetch(context, &stage, &finish.groups)?;
-    context.progress();
     let mut end = StageEnd::new(&planned, context.plugins, finish, broadcast);
-    let errors = jackknife::States::keep(&end, &stage, &groups)?;
-    let mut state = fold(&stage, groups)?;
-    context.progress();
+    let mut errors = jackknife::States::of(&end, &stage)?;
+    let mut state = fold_fetched(context, &stage, &finish.groups, |group| {
+        errors.as_mut().map_or(Ok(()), |errors| errors.keep(&stage, group))
+    })?;
     end.complete_moments(&state, &carry)?;
     end.measure()?;
     end.measure_groups(&state)?;

@@ -4,7 +4,7 @@ use super::StageEnd;
 use crate::error::WorkerError;
 use isoscope_core::catalogue::{Selection, Shape};
 use isoscope_core::plan::PlannedOp;
-use isoscope_core::result::{OpReport, Reported, ReportedSeries};
+use isoscope_core::result::{NO_ERROR, OpReport, Reported, ReportedSeries};
 use isoscope_plugin_host::Collected;
 
 impl StageEnd<'_> {
@@ -15,7 +15,7 @@ impl StageEnd<'_> {
             part: r.part,
             value: r.value,
             status: r.status,
-            std_err_kind: if r.std_err.is_some() { "op".to_owned() } else { String::new() },
+            std_err_kind: if r.std_err.is_some() { "op".to_owned() } else { NO_ERROR.to_owned() },
             std_err: r.std_err,
             replicates: Vec::new(),
             n: r.n,
@@ -48,7 +48,7 @@ impl StageEnd<'_> {
                         value: None,
                         status: status.clone(),
                         std_err: None,
-                        std_err_kind: String::new(),
+                        std_err_kind: NO_ERROR.to_owned(),
                         replicates: Vec::new(),
                         n: 0,
                     });

@@ -1,7 +1,7 @@
 //! Rows of a precomputed matrix.
 
 use super::{RowSink, Sources};
-use crate::dataset::{DatasetError, frequencies, read_columns, read_matrix};
+use crate::dataset::{DatasetError, frequencies, read_column, read_columns, read_matrix};
 use crate::error::WorkerError;
 use crate::rows::{Column, Columns, Scope};
 use isoscope_core::facts::ColumnType;
@@ -15,7 +15,7 @@ const BATCH_ROWS: usize = 2048;
 
 pub(super) fn shard(sources: &Sources<'_>, shard: u64, sink: &mut dyn RowSink) -> Result<Tally, WorkerError> {
     let subject = sources.subject;
-    let range = subject.rows(shard);
+    let range = rows_of(sources, shard)?;
     let rows = read_matrix(&subject.dataset, &subject.dataset_facts, sources.base, range.clone())
         .map_err(|source| failed(sources, source))?;
     let columns = described(sources, range.clone())?;
@@ -33,6 +33,36 @@ pub(super) fn shard(sources: &Sources<'_>, shard: u64, sink: &mut dyn RowSink) -
         }
     }
     Ok(Tally { dataset_rows: range.end - range.start, ..Tally::default() })
+}
+
+/// The rows of a shard. Where rows belong to sentences no pair of them is parted: it belongs to the shard in which it begins.
+pub(super) fn rows_of(sources: &Sources<'_>, shard: u64) -> Result<Range<u64>, WorkerError> {
+    let (subject, planned) = (sources.subject, sources.subject.rows(shard));
+    let (spec, facts) = (&subject.dataset, &subject.dataset_facts);
+    let read = |rows: Range<u64>| -> Result<_, WorkerError> {
+        let column = read_column(spec, facts, sources.base, &rows, "sentence");
+        let column = column.map_err(|source| failed(sources, source))?;
+        Ok(column.map(|column| (0..column.len()).filter_map(|i| column.i64(i)).collect::<Vec<_>>()))
+    };
+    Ok(border(planned.start, facts.rows, &read)?..border(planned.end, facts.rows, &read)?)
+}
+
+/// The first row from `at` on, of `rows`, that begins a pair of sentences. `read` gives the sentences of rows, if rows have them.
+fn border<E>(at: u64, rows: u64, read: &dyn Fn(Range<u64>) -> Result<Option<Vec<i64>>, E>) -> Result<u64, E> {
+    if at == 0 || at >= rows {
+        return Ok(at);
+    }
+    let pair = |sentence: &i64| sentence.div_euclid(2);
+    let mut open = None;
+    for from in (at - 1..rows).step_by(BATCH_ROWS) {
+        let to = rows.min(from + BATCH_ROWS as u64);
+        let Some(sentences) = read(from..to)? else { return Ok(at) };
+        let open = *open.get_or_insert_with(|| sentences.first().map(pair));
+        if let Some(place) = sentences.iter().position(|sentence| Some(pair(sentence)) != open) {
+            return Ok(from + place as u64);
+        }
+    }
+    Ok(rows)
 }
 
 /// Cuts rows into batches; where rows belong to sentences, each batch ends where a pair of sentences ends.
@@ -91,6 +121,7 @@ fn columns(first: i64, n: usize, mut attached: BTreeMap<String, Column>) -> Colu
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -101,6 +132,26 @@ mod tests {
         let pairs: Vec<i64> = (0..kept.len() as i64).map(|i| i / 3).collect();
         let first = sizes(&pairs)[0];
         assert!(first >= BATCH_ROWS && first % 6 == 0, "{first}");
+    }
+
+    #[test]
+    fn a_pair_of_sentences_belongs_to_the_shard_in_which_it_begins() {
+        // Pairs of 3, 1, 2 × BATCH_ROWS and 4 rows.
+        let lengths = [3, 1, 2 * BATCH_ROWS, 4];
+        let pairs = (0..).zip(lengths).flat_map(|(pair, length)| vec![2 * pair; length]);
+        let sentences: Vec<i64> = pairs.collect();
+        let rows = sentences.len() as u64;
+        let read = |range: Range<u64>| {
+            Ok::<_, ()>(Some(sentences[range.start as usize..range.end as usize].to_vec()))
+        };
+        let places = [0, 1, 2, 3, 4, 5, 4 + BATCH_ROWS as u64, rows - 4, rows - 3, rows];
+        let found: Vec<u64> = places.iter().map(|at| border(*at, rows, &read).unwrap()).collect();
+        assert_eq!(found, [0, 3, 3, 3, 4, rows - 4, rows - 4, rows - 4, rows, rows]);
+        assert_eq!(
+            border(7, 10, &|_| Ok::<_, ()>(None)),
+            Ok(7),
+            "without sentences a shard is what was planned"
+        );
     }
 
     #[test]

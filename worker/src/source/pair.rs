@@ -140,7 +140,7 @@ fn matrices(
     sink: &mut dyn RowSink,
 ) -> Result<Tally, WorkerError> {
     let subject = sources.subject;
-    let range = subject.rows(shard);
+    let range = matrix::rows_of(sources, shard)?;
     let read = |spec, facts, name: &str| {
         let failed = |source| WorkerError::Dataset { field: format!("dataset.{name}.source"), source };
         read_matrix(spec, facts, sources.base, range.clone()).map_err(failed)

@@ -1,5 +1,5 @@
-/* Can a row's vector tell whether its gold score is high? Two passes: the first finds the mean of the high and of the low rows, the
- * second counts the rows that lie nearer to the mean of their own side. A study asks for it under [[evaluation]]. */
+/* Can a row's vector tell whether its gold score is high? Two passes: the first finds the mean of the high and of the low training
+ * rows, the second counts the test rows that lie nearer to the mean of their own side. A study asks for it under [[probe]]. */
 #include "isoscope.h"
 #include <math.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 /* Read by hosts without running any code of this file. */
 ISO_MANIFEST_SECTION static const char manifest[] =
     "{\"schema\":1,\"id\":\"org.example.my_plugin\",\"version\":\"0.1.0\",\"abi\":{\"major\":1,\"min_minor\":0},"
-    "\"ops\":[{\"id\":\"my_plugin\",\"kind\":\"evaluation\",\"version\":1,\"needs\":\"rows\",\"columns\":[\"gold\"],"
-    "\"doc\":\"Share of the rows that lie nearer to the mean of the rows on their side of the gold threshold.\","
+    "\"ops\":[{\"id\":\"my_plugin\",\"kind\":\"probe\",\"version\":1,\"needs\":\"rows\",\"columns\":[\"split\",\"gold\"],"
+    "\"doc\":\"Share of the test rows that lie nearer to the mean of the training rows on their side of the gold threshold.\","
     "\"outputs\":[{\"id\":\"my_plugin\",\"shape\":\"scalar\",\"range\":\"[0, 1]\",\"better\":\"higher\",\"invariant\":[]}],"
     "\"params\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{}}}]}";
 
@@ -19,14 +19,15 @@ ISO_MANIFEST_SECTION static const char manifest[] =
 struct iso_op {
   uint64_t cols;
 };
-/* What is saved of a run: rows by side, rows on the right side, and a sum of rows for each side. */
+/* What is saved of a run: rows by side, rows on the right side, and a sum of rows for each side. The first pass sees training rows,
+ * the second test rows. */
 typedef struct counts {
   uint64_t rows[2], right;
   double sums[];
 } counts;
 struct iso_run {
   uint64_t cols, size;
-  double *means; /* of the low and of the high rows; NULL in the first pass */
+  double *means; /* of the low and of the high training rows; NULL in the first pass */
   counts *counts;
 };
 
@@ -99,6 +100,13 @@ static const iso_column *find(const iso_batch *batch, const char *name) {
   return NULL;
 }
 
+/* Tells whether the text of a row is `text`. */
+static int says(const iso_column *column, uint64_t row, const char *text) {
+  if (column->validity != NULL && !(column->validity[row / 8] >> (row % 8) & 1)) return 0;
+  int32_t from = column->offsets[row], len = column->offsets[row + 1] - from;
+  return (size_t)len == strlen(text) && memcmp((const char *)column->values + from, text, (size_t)len) == 0;
+}
+
 static double distance(const double *a, const double *b, uint64_t cols) {
   double sum = 0;
   for (uint64_t j = 0; j < cols; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
@@ -106,9 +114,11 @@ static double distance(const double *a, const double *b, uint64_t cols) {
 }
 
 static iso_status run_update(iso_run *run, const iso_batch *batch, iso_err *err) {
-  const iso_column *gold = find(batch, "gold");
+  const iso_column *gold = find(batch, "gold"), *split = find(batch, "split");
   if (gold == NULL || gold->type != ISO_COL_F64) return fail(err, ISO_INVALID, "the rows have no gold scores");
+  if (split == NULL || split->type != ISO_COL_UTF8) return fail(err, ISO_INVALID, "the rows are not split in two parts");
   for (uint64_t i = 0; i < batch->rows; i++) {
+    if (!says(split, i, run->means == NULL ? "train" : "test")) continue;
     if (gold->validity != NULL && !(gold->validity[i / 8] >> (i % 8) & 1)) continue;
     const double *row = (const double *)batch->views[0].data + (int64_t)i * batch->views[0].row_stride;
     int side = ((const double *)gold->values)[i] > THRESHOLD;
@@ -144,9 +154,10 @@ static iso_status run_finish(iso_run *run, const iso_out *out, iso_sink model, u
   counts *counts = run->counts;
   uint64_t rows = counts->rows[0] + counts->rows[1];
   *again = 0;
-  if (counts->rows[0] == 0 || counts->rows[1] == 0)
-    return report(out, 0, "all gold scores lie on one side of the threshold", rows, err);
+  if (run->means != NULL && rows == 0) return report(out, 0, "there are no test rows with a gold score", 0, err);
   if (run->means != NULL) return report(out, (double)counts->right / (double)rows, "", rows, err);
+  if (counts->rows[0] == 0 || counts->rows[1] == 0)
+    return report(out, 0, "all training rows lie on one side of the threshold", rows, err);
   for (uint64_t j = 0; j < 2 * run->cols; j++) counts->sums[j] /= (double)counts->rows[j / run->cols];
   *again = 1;
   int32_t refused = model.write(model.ctx, (const uint8_t *)counts->sums, 2 * run->cols * sizeof(double));

@@ -1,5 +1,5 @@
-//! Can a row's vector tell whether its gold score is high? Two passes: the first finds the mean of the high and of the low rows, the
-//! second counts the rows that lie nearer to the mean of their own side. A study asks for it under `[[evaluation]]`.
+//! Can a row's vector tell whether its gold score is high? Two passes: the first finds the mean of the high and of the low training
+//! rows, the second counts the test rows that lie nearer to the mean of their own side. A study asks for it under `[[probe]]`.
 use isoscope_plugin_sdk::prelude::*;
 
 params! {
@@ -14,11 +14,11 @@ pub struct NearestMean {
     cols: usize,
 }
 
-/// The means of the low and of the high rows; empty in the first pass.
+/// The means of the low and of the high training rows; empty in the first pass.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Means(Vec<Vec<f64>>);
 
-/// What a pass counts: rows and their sums by side, and the rows on the right side.
+/// What a pass counts: rows and their sums by side, and the rows on the right side. The first pass sees training rows, the second test rows.
 #[derive(Serialize, Deserialize)]
 pub struct Counts {
     rows: [u64; 2],
@@ -29,13 +29,14 @@ pub struct Counts {
 impl Op for NearestMean {
     const META: OpMeta = OpMeta {
         id: "my_plugin",
-        kind: Kind::Evaluation,
+        kind: Kind::Probe,
         needs: Needs::Rows,
-        columns: &["gold"],
+        columns: &["split", "gold"],
         outputs: &[Output::scalar("my_plugin")
             .range("[0, 1]")
             .better(Better::Higher)],
-        doc: "Share of the rows that lie nearer to the mean of the rows on their side of the gold threshold.",
+        doc: "Share of the test rows that lie nearer to the mean of the training rows on their side of the gold \
+              threshold.",
         ..OpMeta::DEFAULT
     };
     type Params = P;
@@ -59,9 +60,12 @@ impl Op for NearestMean {
     }
 
     fn update(&self, means: &Means, counts: &mut Counts, batch: &Batch<'_>) -> Result<()> {
-        let gold = batch.f64s("gold")?;
+        let (split, gold) = (batch.strings("split")?, batch.f64s("gold")?);
+        let part = if means.0.is_empty() { "train" } else { "test" };
         for (i, row) in batch.rows().rows().into_iter().enumerate() {
-            let Some(score) = gold.get(i) else { continue };
+            let Some(score) = gold.get(i).filter(|_| split.get(i) == Some(part)) else {
+                continue;
+            };
             let side = usize::from(score > self.threshold);
             counts.rows[side] += 1;
             if let [low, high] = &means.0[..] {
@@ -97,12 +101,17 @@ impl Op for NearestMean {
     fn finish(&self, means: &Means, counts: Counts, out: &mut Out<'_>) -> Result<Next<Means>> {
         let rows = counts.rows[0] + counts.rows[1];
         out.set_n(rows);
-        if counts.rows.contains(&0) {
+        if !means.0.is_empty() {
+            match rows {
+                0 => out.null("my_plugin", "there are no test rows with a gold score")?,
+                _ => out.value("my_plugin", counts.right as f64 / rows as f64)?,
+            }
+        } else if counts.rows.contains(&0) {
             out.null(
                 "my_plugin",
-                "all gold scores lie on one side of the threshold",
+                "all training rows lie on one side of the threshold",
             )?;
-        } else if means.0.is_empty() {
+        } else {
             let mean = |side: usize| {
                 counts.sums[side]
                     .iter()
@@ -110,8 +119,6 @@ impl Op for NearestMean {
                     .collect()
             };
             return Ok(Next::Again(Means(vec![mean(0), mean(1)])));
-        } else {
-            out.value("my_plugin", counts.right as f64 / rows as f64)?;
         }
         Ok(Next::Done(Means::default()))
     }

@@ -168,3 +168,41 @@ fn an_op_of_the_last_layer_has_no_work_on_the_others() {
     assert_eq!(plan.nodes_of(subject, 0).len(), 1);
     assert_eq!(plan.nodes_of(subject, 6).len(), 2);
 }
+
+#[test]
+fn of_a_family_the_ops_without_columns_are_left_out_and_told_of() {
+    let mut world = world(100);
+    let count = op("neigh.count", "metric", "rows", json!([]), &["neigh.count"], false, json!(["word"]));
+    let manifest = json!({"schema": 1, "id": "org.example.words", "version": "1",
+                          "abi": {"major": 1, "min_minor": 0}, "ops": [count]});
+    let manifest: Manifest = serde_json::from_value(manifest).unwrap();
+    world.plugins.push(PluginFacts { manifest, digest: "sha256:02".into(), source: "built-in".into() });
+    let ids = |plan: &Plan| plan.ops.iter().map(|op| op.op.id.clone()).collect::<Vec<_>>();
+    let metrics = |metrics: Value| Plan::new(&study(json!({"metric": metrics})), &world);
+
+    let plan = metrics(json!([{"id": "neigh"}])).unwrap();
+    assert_eq!(ids(&plan), ["neigh"]);
+    let left_out: Vec<_> = plan.left_out.iter().map(|l| (l.op.as_str(), l.columns.join(","))).collect();
+    assert_eq!(left_out, [("neigh.count", "word".to_owned())]);
+    assert!(plan.subjects.iter().all(|subject| subject.ops == [0]));
+
+    for named in [json!([{"id": "neigh.count"}]), json!([{"id": "neigh"}, {"id": "neigh.count"}])] {
+        let refused = metrics(named).unwrap_err().to_string();
+        assert!(refused.contains("`neigh.count` needs the columns word"), "{refused}");
+    }
+    let refused = metrics(json!([{"id": "grouped"}])).unwrap_err().to_string();
+    assert!(
+        refused.contains("`grouped.knn` needs the columns word, sentence"),
+        "nothing of it is left: {refused}"
+    );
+}
+
+#[test]
+fn an_op_of_an_enhanced_space_alone_must_have_its_columns_too() {
+    let more = json!({
+        "enhancement": [{"id": "abtt", "components": 1, "name": "x"}],
+        "metric": [{"id": "grouped.knn", "spaces": ["x"]}],
+    });
+    let refused = Plan::new(&study(more), &world(100)).unwrap_err().to_string();
+    assert!(refused.contains("`grouped.knn` needs the columns word"), "{refused}");
+}

@@ -29,8 +29,8 @@ impl Study {
             }
         }
         if !self.probe.is_empty() && !self.dataset.iter().any(can_be_probed) {
-            let message = "no dataset has labelled rows in two parts; give one a `label`, and a `train` file or a `split` \
-                           column";
+            let message = "no dataset has labelled rows in two parts; give one a `label` or `gold`, and a `train` file or a \
+                           `split` column";
             found.push(Violation::new("probe", message));
         }
         for (i, comparison) in self.comparison.iter().enumerate() {
@@ -144,10 +144,12 @@ fn is_matrix(dataset: &DatasetSpec) -> bool {
     dataset.resolved_format() == Some(Format::Npy)
 }
 
-/// Whether a dataset has a training part and something to be learnt: a label, heads of words, or any column beside the text.
+/// Whether a dataset has a training part and something to be learnt: a label, a gold score, heads of words, or any column beside the
+/// text.
 fn can_be_probed(dataset: &DatasetSpec) -> bool {
     let parted = dataset.train.is_some() || dataset.split.is_some() || dataset.attach.contains_key("split");
     let labelled = dataset.label.is_some()
+        || dataset.gold.is_some()
         || !dataset.carry.is_empty()
         || dataset.attach.keys().any(|name| name != "split")
         || dataset.resolved_format() == Some(Format::Conllu);

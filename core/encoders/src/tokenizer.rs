@@ -65,19 +65,25 @@ impl TextTokenizer {
         }
         let room = max_tokens - self.special;
         let refused = |e: tokenizers::Error| EncoderError::Tokenize { reason: e.to_string() };
-        let mut encoding: Encoding = self.inner.encode(text, false).map_err(refused)?;
+        let mut encoding: Encoding = self.inner.encode_char_offsets(text, false).map_err(refused)?;
+        // Adding special tokens is the second time that the text passes the post-processor, and one that trims the space
+        // before a word trims its first letter then: the spans are those of the first time.
+        let found = byte_spans(text, &encoding);
         let truncated = encoding.len().saturating_sub(room);
-        let word_spans = word_spans(text, &encoding);
-        let cut = encoding.get_offsets().get(room).map(|span| span.0);
+        let word_spans = word_spans(text, encoding.get_word_ids(), &found);
+        let cut = found.get(room).map(|span| span.start);
         encoding.truncate(room, 0, TruncationDirection::Right);
         // The parts cut off would be given their own special tokens.
         encoding.take_overflowing();
+        let mut found = found.into_iter();
         let encoding = self.inner.post_process(encoding, None, true).map_err(refused)?;
+        let special: Vec<bool> = encoding.get_special_tokens_mask().iter().map(|&flag| flag == 1).collect();
+        let spans = special.iter().map(|&special| if special { None } else { found.next() });
         Ok(EncodedText {
             ids: encoding.get_ids().to_vec(),
-            special: encoding.get_special_tokens_mask().iter().map(|&flag| flag == 1).collect(),
             words: encoding.get_word_ids().to_vec(),
-            spans: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
+            spans: spans.map(Option::unwrap_or_default).collect(),
+            special,
             word_spans,
             cut,
             truncated,
@@ -85,11 +91,21 @@ impl TextTokenizer {
     }
 }
 
+/// Returns the bytes that each token stands for. The tokenizer is asked for characters: where it counts bytes itself, it takes
+/// a space that it has put before the text for one byte of the first character.
+fn byte_spans(text: &str, encoding: &Encoding) -> Vec<Range<usize>> {
+    let mut starts: Vec<usize> = text.char_indices().map(|(byte, _)| byte).collect();
+    starts.push(text.len());
+    let byte = |character: usize| starts.get(character).copied().unwrap_or(text.len());
+    encoding.get_offsets().iter().map(|&(start, end)| byte(start)..byte(end)).collect()
+}
+
 /// Joins the spans of the tokens of each word. Tokenizers that mark the beginning of a word count the space before it to its
 /// first token; it is no part of the word as written.
-fn word_spans(text: &str, encoding: &Encoding) -> Vec<Range<usize>> {
+fn word_spans(text: &str, words: &[Option<u32>], tokens: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
-    for (&word, &(start, end)) in encoding.get_word_ids().iter().zip(encoding.get_offsets()) {
+    for (&word, token) in words.iter().zip(tokens) {
+        let (start, end) = (token.start, token.end);
         let Some(word) = word.map(|word| word as usize) else { continue };
         // Words that left no token, such as control characters, have no bytes.
         spans.resize(spans.len().max(word + 1), start..start);

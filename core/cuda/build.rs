@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode};
 /// The oldest GPUs with tensor cores for both half formats; newer ones take the same PTX.
 const ARCHITECTURE: &str = "compute_80";
 
-const KERNELS: [&str; 5] = ["attention", "elementwise", "embedding", "moments", "norm"];
+const KERNELS: [&str; 8] =
+    ["attention", "disentangled", "elementwise", "embedding", "moments", "norm", "rotary", "unfold"];
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=kernels");

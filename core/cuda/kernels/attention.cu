@@ -1,13 +1,6 @@
 // Softmax self-attention over packed sequences: no padding, no masks in memory.
 #include "numbers.cuh"
-
-// Queries that one block or warp serves together.
-constexpr int QUERIES = 16;
-
-// Sixteen queries of one sequence: their first row, and the rows of the sequence.
-struct Tile {
-    uint32_t first, begin, end;
-};
+#include "tile.cuh"
 
 // What a score is besides scale·q·k: the bias of head and distance, and the window. `bias` is heads×(2·reach−1) or null; `window` < 0 sees all.
 struct Form {

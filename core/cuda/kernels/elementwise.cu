@@ -2,7 +2,7 @@
 #include "numbers.cuh"
 
 // The order of the host's enumeration.
-enum Activation : int { IDENTITY = 0, GELU = 1, GELU_TANH = 2, RELU = 3, SILU = 4 };
+enum Activation : int { IDENTITY = 0, GELU = 1, GELU_TANH = 2, RELU = 3, SILU = 4, TANH = 5 };
 
 __device__ __forceinline__ float activate(float x, int activation) {
     switch (activation) {
@@ -16,6 +16,8 @@ __device__ __forceinline__ float activate(float x, int activation) {
         return fmaxf(x, 0.0f);
     case SILU:
         return x / (1.0f + expf(-x));
+    case TANH:
+        return tanhf(x);
     default:
         return x;
     }

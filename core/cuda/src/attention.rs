@@ -7,6 +7,7 @@ use candle_core::{Result, bail};
 
 use crate::format::{Format, Operand, by_format, view};
 use crate::launch::{ATTENTION, kernel};
+use crate::tiles::{QUERIES, tiles};
 
 /// What self-attention does beside softmax(Q·Kᵀ)·V.
 #[derive(Clone, Copy)]
@@ -21,8 +22,7 @@ pub struct AttentionForm<'a> {
     pub window: Option<usize>,
 }
 
-/// Queries that a block serves together; keys that the general kernel holds at a time; the most columns of a head.
-const QUERIES: usize = 16;
+/// Keys that the general kernel holds at a time; the most columns of a head.
 const KEYS: usize = 32;
 const MAX_DEPTH: usize = 128;
 /// Threads of the general kernel: eight a query.
@@ -42,7 +42,10 @@ pub fn attention(qkv: Operand<'_>, offsets: &[usize], form: AttentionForm<'_>) -
     let (rows, width3) = qkv.1.shape().dims2()?;
     let width = width3 / 3;
     if width * 3 != width3 || form.heads == 0 || width % form.heads != 0 {
-        bail!("attention cannot split rows of {width3} into queries, keys and values of {} heads", form.heads);
+        bail!(
+            "attention cannot split rows of {width3} into queries, keys and values of {} heads",
+            form.heads
+        );
     }
     if width / form.heads > MAX_DEPTH {
         bail!("attention on a GPU takes heads of at most {MAX_DEPTH} columns, not {}", width / form.heads);
@@ -54,21 +57,13 @@ pub fn attention(qkv: Operand<'_>, offsets: &[usize], form: AttentionForm<'_>) -
         let (heads, columns) = layout.shape().dims2()?;
         let longest = offsets.windows(2).map(|bounds| bounds[1] - bounds[0]).max().unwrap_or(0);
         if heads != form.heads || columns % 2 == 0 || longest > columns.div_ceil(2) {
-            bail!("attention of {} heads over {longest} tokens cannot add a bias of {heads}x{columns}", form.heads);
+            bail!(
+                "attention of {} heads over {longest} tokens cannot add a bias of {heads}x{columns}",
+                form.heads
+            );
         }
     }
     by_format!(qkv.0, "attention", run(qkv, offsets, form))
-}
-
-/// Cuts sequences into tiles of queries: first query, begin and end of the sequence.
-fn tiles(offsets: &[usize]) -> Vec<u32> {
-    let mut tiles = Vec::new();
-    for bounds in offsets.windows(2) {
-        for first in (bounds[0]..bounds[1]).step_by(QUERIES) {
-            tiles.extend([first as u32, bounds[0] as u32, bounds[1] as u32]);
-        }
-    }
-    tiles
 }
 
 fn run<T: Format>(qkv: Operand<'_>, offsets: &[usize], form: AttentionForm<'_>) -> Result<CudaStorage> {
@@ -101,7 +96,8 @@ fn run<T: Format>(qkv: Operand<'_>, offsets: &[usize], form: AttentionForm<'_>) 
         (format!("attend_any_{}", T::NAME), depth as i32, config)
     };
     let function = kernel(&device, ATTENTION, &name)?;
-    let reach = form.distance_bias.map_or(Ok(1), |(_, layout)| layout.shape().dims2().map(|(_, c)| c.div_ceil(2)))?;
+    let reach =
+        form.distance_bias.map_or(Ok(1), |(_, layout)| layout.shape().dims2().map(|(_, c)| c.div_ceil(2)))?;
     let (none, width_arg, reach) = (0_u64, width as i32, reach as i32);
     let window = form.window.map_or(-1, |window| window as i32);
     let mut builder = function.builder();

@@ -22,6 +22,8 @@ pub enum Activation {
     Relu = 3,
     /// x/(1 + e⁻ˣ).
     Silu = 4,
+    /// The hyperbolic tangent.
+    Tanh = 5,
 }
 
 const THREADS: u32 = 256;

@@ -37,7 +37,8 @@ pub fn embed(lookups: &[Lookup<'_>]) -> Result<CudaStorage> {
 
 fn run<T: Format>(lookups: &[Lookup<'_>], tokens: usize, width: usize) -> Result<CudaStorage> {
     let device = lookups[0].0.0.device.clone();
-    let tables = lookups.iter().map(|(table, _)| view::<T>("embedding", *table)).collect::<Result<Vec<_>>>()?;
+    let tables =
+        lookups.iter().map(|(table, _)| view::<T>("embedding", *table)).collect::<Result<Vec<_>>>()?;
     let rows = lookups.iter().map(|(_, rows)| device.clone_htod(*rows)).collect::<Result<Vec<_>>>()?;
     // SAFETY: the kernel below writes every element before anything reads one.
     let mut y = unsafe { device.alloc::<T>(tokens * width)? };

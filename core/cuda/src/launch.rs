@@ -21,10 +21,13 @@ macro_rules! module {
     };
 }
 module!(ATTENTION, "attention");
+module!(DISENTANGLED, "disentangled");
 module!(ELEMENTWISE, "elementwise");
 module!(EMBEDDING, "embedding");
 module!(MOMENTS, "moments");
 module!(NORM, "norm");
+module!(ROTARY, "rotary");
+module!(UNFOLD, "unfold");
 
 /// A kernel, and the stream that it is launched on.
 pub(crate) struct Kernel {

@@ -11,6 +11,8 @@ mod attention;
 #[cfg(feature = "cuda")]
 mod device;
 #[cfg(feature = "cuda")]
+mod disentangled;
+#[cfg(feature = "cuda")]
 mod elementwise;
 #[cfg(feature = "cuda")]
 mod embedding;
@@ -24,12 +26,20 @@ mod linear;
 mod moments;
 #[cfg(feature = "cuda")]
 mod norm;
+#[cfg(feature = "cuda")]
+mod rotary;
 mod sums;
+#[cfg(feature = "cuda")]
+mod tiles;
+#[cfg(feature = "cuda")]
+mod unfold;
 
 #[cfg(feature = "cuda")]
 pub use attention::{AttentionForm, attention};
 #[cfg(feature = "cuda")]
 pub use device::{compute_capability, is_out_of_memory, memory_bytes, open};
+#[cfg(feature = "cuda")]
+pub use disentangled::{DisentangledForm, disentangled_attention};
 #[cfg(feature = "cuda")]
 pub use elementwise::{Activation, activate, add, gate};
 #[cfg(feature = "cuda")]
@@ -40,4 +50,8 @@ pub use linear::linear;
 pub use moments::DeviceMoments;
 #[cfg(feature = "cuda")]
 pub use norm::{NormForm, norm};
+#[cfg(feature = "cuda")]
+pub use rotary::rotate;
 pub use sums::{DirectionSums, FoldedSums, SecondSums};
+#[cfg(feature = "cuda")]
+pub use unfold::unfold;

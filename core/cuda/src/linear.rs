@@ -117,4 +117,3 @@ fn library(device: &CudaDevice) -> Result<Arc<CudaBlasLT>> {
     handles.insert(device.id(), Arc::clone(&made));
     Ok(made)
 }
-

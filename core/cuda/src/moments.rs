@@ -1,9 +1,9 @@
 //! Moments of hidden states, folded on the device: only sums leave it.
 
 use candle_core::backend::BackendStorage;
+use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::cublas::sys;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut, PushKernelArg};
-use candle_core::cuda_backend::WrapErr;
 use candle_core::{CudaDevice, Error, Result, bail};
 
 use crate::format::{Format, Operand, by_format, view};

@@ -88,8 +88,10 @@ impl ComputeDevice {
 
 #[cfg(feature = "cuda")]
 fn open_gpu(ordinal: usize) -> Result<candle_core::Device, EncoderError> {
-    isoscope_cuda::open(ordinal)
-        .map_err(|error| EncoderError::Device { device: DeviceName::Cuda(ordinal), reason: error.to_string() })
+    isoscope_cuda::open(ordinal).map_err(|error| EncoderError::Device {
+        device: DeviceName::Cuda(ordinal),
+        reason: error.to_string(),
+    })
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -145,6 +147,13 @@ impl Precision {
 pub(crate) struct Placement {
     pub(crate) device: candle_core::Device,
     pub(crate) format: DType,
+}
+
+impl Placement {
+    /// The same device, for what is prepared there before it is rounded.
+    pub(crate) fn in_f32(&self) -> Self {
+        Self { device: self.device.clone(), format: DType::F32 }
+    }
 }
 
 #[cfg(test)]

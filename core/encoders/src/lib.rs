@@ -32,7 +32,7 @@ pub use device::{ComputeDevice, DeviceName, Precision};
 pub use encoder::{Encoder, HiddenStateSink, SinkError};
 pub use error::EncoderError;
 pub use facts::CheckpointFacts;
-pub use models::model_types;
 pub use isoscope_cuda::{DirectionSums, FoldedSums, SecondSums};
+pub use models::model_types;
 pub use on_device::{DeviceMoments, DeviceStates};
 pub use tokenizer::{EncodedText, TextTokenizer};

@@ -8,8 +8,8 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use isoscope_encoders::{
-    Checkpoint, ComputeDevice, DeviceMoments, DeviceName, DeviceStates, Encoder, FoldedSums,
-    HiddenStateSink, Precision, SinkError, TokenBatch,
+    Checkpoint, ComputeDevice, DeviceMoments, DeviceName, DeviceStates, Encoder, FoldedSums, HiddenStateSink,
+    Precision, SinkError, TokenBatch,
 };
 use ndarray::{Array2, ArrayView2, Axis, s};
 use serde::Deserialize;
@@ -28,60 +28,16 @@ fn gpu() -> Option<ComputeDevice> {
     opened.ok()
 }
 
-#[derive(Deserialize)]
-struct Reference {
-    sequences: Vec<Sequence>,
-}
-
-#[derive(Deserialize)]
-struct Sequence {
-    input_ids: Vec<u32>,
-    /// Layer, token, column.
-    hidden_states: Vec<Vec<Vec<f32>>>,
-}
-
-fn fixtures() -> Vec<(String, PathBuf, Vec<Sequence>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let folder = std::env::var_os("ISOSCOPE_ENCODER_FIXTURES").map_or(folder, PathBuf::from);
-    let mut found: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .filter_map(|entry| {
-            let path = entry.unwrap().path();
-            let reference: Reference =
-                serde_json::from_slice(&std::fs::read(path.join("reference.json")).ok()?).ok()?;
-            Some((path.file_name()?.to_str()?.to_owned(), path.clone(), reference.sequences))
-        })
-        .collect();
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(!found.is_empty());
-    found
-}
-
-fn ids(sequences: &[Sequence]) -> Vec<&[u32]> {
-    sequences.iter().map(|s| s.input_ids.as_slice()).collect()
-}
-
 #[test]
 fn every_family_agrees_with_transformers_on_a_gpu_in_every_format() {
     let Some(device) = gpu() else { return };
     let mut beyond = Vec::new();
-    for (name, path, sequences) in fixtures() {
+    for (name, dir, sequences) in all() {
+        let copy = copy_of(&dir);
+        let checkpoint = Checkpoint::open(copy.path()).unwrap();
         for (precision, bound) in BOUNDS {
-            let encoder = Checkpoint::open(&path).unwrap().load_on(&device, precision).unwrap();
-            let layers = encode(encoder.as_ref(), &ids(&sequences));
-            let mut worst = 0.0_f32;
-            let mut row = 0;
-            for sequence in &sequences {
-                let end = row + sequence.input_ids.len();
-                for (layer, expected) in sequence.hidden_states.iter().enumerate() {
-                    let expected =
-                        Array2::from_shape_vec((expected.len(), expected[0].len()), expected.concat()).unwrap();
-                    let largest = expected.iter().fold(1.0_f32, |m, v| m.max(v.abs()));
-                    let difference = max_difference(layers[layer].slice(s![row..end, ..]), expected.view());
-                    worst = worst.max(difference / largest);
-                }
-                row = end;
-            }
+            let encoder = checkpoint.load_on(&device, precision).unwrap();
+            let worst = largest_share(encoder.as_ref(), &sequences);
             println!("{name} {precision:?}: {worst:e}");
             if worst.is_nan() || worst > bound {
                 beyond.push(format!("{name} {precision:?}: {worst:e} > {bound:e}"));
@@ -94,9 +50,11 @@ fn every_family_agrees_with_transformers_on_a_gpu_in_every_format() {
 #[test]
 fn the_same_batch_gives_the_same_bits_on_a_gpu() {
     let Some(device) = gpu() else { return };
-    for (name, path, sequences) in fixtures() {
-        let encoder = Checkpoint::open(&path).unwrap().load_on(&device, Precision::F16).unwrap();
-        let (a, b) = (encode(encoder.as_ref(), &ids(&sequences)), encode(encoder.as_ref(), &ids(&sequences)));
+    for (name, dir, sequences) in all() {
+        let copy = copy_of(&dir);
+        let encoder = Checkpoint::open(copy.path()).unwrap().load_on(&device, Precision::F16).unwrap();
+        let batch = batch(&sequences);
+        let (a, b) = (encode_batch(encoder.as_ref(), &batch), encode_batch(encoder.as_ref(), &batch));
         assert_eq!(a, b, "{name}");
     }
 }
@@ -132,14 +90,15 @@ impl HiddenStateSink for Both {
 #[test]
 fn moments_folded_on_a_gpu_are_those_of_the_rows() {
     let Some(device) = gpu() else { return };
-    for (name, path, sequences) in fixtures() {
+    for (name, dir, sequences) in all() {
+        let copy = copy_of(&dir);
+        let checkpoint = Checkpoint::open(copy.path()).unwrap();
         for (precision, _) in BOUNDS {
-            let encoder = Checkpoint::open(&path).unwrap().load_on(&device, precision).unwrap();
+            let encoder = checkpoint.load_on(&device, precision).unwrap();
             let mut both = Both::default();
             // Two batches of different sizes, so that counts, means and scatters have to merge.
             for part in [&sequences[..2], &sequences[2..]] {
-                let mut batch = TokenBatch::new();
-                ids(part).into_iter().for_each(|ids| batch.push(ids));
+                let batch = batch(part);
                 both.rows = (0..batch.tokens() as u32).filter(|row| row % 5 != 1).collect();
                 encoder.encode(&batch, &mut both).unwrap();
             }
@@ -153,10 +112,16 @@ fn moments_folded_on_a_gpu_are_those_of_the_rows() {
                 assert_eq!((second.n, direction.n), (n as u64, n as u64));
                 let scale = scatter.diag().iter().fold(0.0_f64, |m, v| m.max(*v));
                 for i in 0..x.ncols() {
-                    assert!((second.mean[i] - mean[i]).abs() < 1e-12 * (1.0 + mean[i].abs()), "{name} {layer}");
+                    assert!(
+                        (second.mean[i] - mean[i]).abs() < 1e-12 * (1.0 + mean[i].abs()),
+                        "{name} {layer}"
+                    );
                     for j in 0..=i {
                         let found = second.lower[i * x.ncols() + j];
-                        assert!((found - scatter[[i, j]]).abs() < 1e-12 * scale, "{name}, layer {layer}, {i}, {j}");
+                        assert!(
+                            (found - scatter[[i, j]]).abs() < 1e-12 * scale,
+                            "{name}, layer {layer}, {i}, {j}"
+                        );
                     }
                 }
                 let norms: Vec<f64> = x.rows().into_iter().map(|row| row.dot(&row).sqrt()).collect();
@@ -164,8 +129,9 @@ fn moments_folded_on_a_gpu_are_those_of_the_rows() {
                 let spread: f64 = norms.iter().map(|norm| (norm - average).powi(2)).sum();
                 assert!((direction.norm_mean - average).abs() < 1e-12 * average);
                 assert!((direction.norm_scatter - spread).abs() < 1e-9 * (1.0 + spread));
-                let units: Vec<f64> =
-                    (0..x.ncols()).map(|j| x.column(j).iter().zip(&norms).map(|(v, n)| v / n).sum()).collect();
+                let units: Vec<f64> = (0..x.ncols())
+                    .map(|j| x.column(j).iter().zip(&norms).map(|(v, n)| v / n).sum())
+                    .collect();
                 for (found, expected) in direction.unit_sum.iter().zip(&units) {
                     assert!((found - expected).abs() < 1e-11 * n as f64, "{name}, layer {layer}");
                 }

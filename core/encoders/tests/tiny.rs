@@ -4,52 +4,20 @@
 mod support;
 
 use isoscope_encoders::{Checkpoint, Encoder, EncoderError, HiddenStateSink, SinkError, TokenBatch};
-use ndarray::{Array2, ArrayView2, s};
-use serde::Deserialize;
+use ndarray::{ArrayView2, s};
 
+use support::miniature::{largest_difference, reference};
 use support::{encode, fixture, max_difference};
-
-#[derive(Deserialize)]
-struct Reference {
-    sequences: Vec<Sequence>,
-}
-
-#[derive(Deserialize)]
-struct Sequence {
-    input_ids: Vec<u32>,
-    /// Layer, token, column.
-    hidden_states: Vec<Vec<Vec<f32>>>,
-}
-
-fn reference(name: &str) -> Vec<Sequence> {
-    let text = std::fs::read(fixture(name).join("reference.json")).unwrap();
-    serde_json::from_slice::<Reference>(&text).unwrap().sequences
-}
 
 fn load(name: &str) -> Box<dyn Encoder> {
     Checkpoint::open(&fixture(name)).unwrap().load().unwrap()
 }
 
-fn matrix(rows: &[Vec<f32>]) -> Array2<f32> {
-    Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
-}
-
 fn assert_matches_reference(name: &str) {
-    let encoder = load(name);
     let sequences = reference(name);
     assert_eq!(sequences.len(), 5);
-    let ids: Vec<&[u32]> = sequences.iter().map(|s| s.input_ids.as_slice()).collect();
-    let layers = encode(encoder.as_ref(), &ids);
-    let mut row = 0;
-    for (i, sequence) in sequences.iter().enumerate() {
-        let end = row + sequence.input_ids.len();
-        assert_eq!(sequence.hidden_states.len(), layers.len());
-        for (layer, expected) in sequence.hidden_states.iter().enumerate() {
-            let worst = max_difference(layers[layer].slice(s![row..end, ..]), matrix(expected).view());
-            assert!(worst <= 2e-5, "{name}, sequence {i}, layer {layer}: largest difference {worst:e}");
-        }
-        row = end;
-    }
+    let worst = largest_difference(load(name).as_ref(), &sequences);
+    assert!(worst <= 2e-5, "{name}: largest difference {worst:e}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tokenizers of every kind against the Python package: ids, words and bytes of difficult texts.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-mod checkpoints;
+mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,8 @@ use std::ops::Range;
 use isoscope_encoders::{Checkpoint, EncodedText, TextTokenizer};
 use serde::Deserialize;
 
-use checkpoints::{copy, fixture};
+use support::damage::copy;
+use support::fixture;
 
 const KINDS: [&str; 4] = ["wordpiece", "bpe", "bpe-prefix-space", "unigram"];
 /// More than any text has.
@@ -31,7 +32,7 @@ fn expected() -> BTreeMap<String, Vec<Expected>> {
 }
 
 fn tokenizer(kind: &str) -> TextTokenizer {
-    let dir = copy(&fixture("bert"));
+    let dir = copy("bert");
     if kind != "wordpiece" {
         let file = format!("tokenizers/{kind}.json");
         fs::write(dir.path().join("tokenizer.json"), fs::read(fixture(&file)).unwrap()).unwrap();

@@ -15,7 +15,7 @@ use super::storage::{store_as, values};
 
 /// Where the sequences of a packed batch begin and end: cumulative row counts, from 0 to T.
 #[derive(Clone, Debug)]
-pub(crate) struct Sequences(Arc<[usize]>);
+pub(crate) struct Sequences(pub(super) Arc<[usize]>);
 
 impl Sequences {
     /// Takes cumulative offsets: the first is 0, none is smaller than the one before.
@@ -63,7 +63,7 @@ struct SelfAttention<'a> {
 }
 
 /// Scores held at a time: 256 KiB, so that a block stays in the second-level cache whatever the length of the sequence.
-const BLOCK: usize = 1 << 16;
+pub(super) const BLOCK: usize = 1 << 16;
 
 const NAME: &str = "self_attention";
 
@@ -236,7 +236,7 @@ fn hide(scores: &mut [f32], queries: &Range<usize>, keys: &Range<usize>, window:
 }
 
 /// Returns some rows and columns of a matrix view.
-fn cut<S: RawData>(
+pub(super) fn cut<S: RawData>(
     mut matrix: ArrayBase<S, Ix2>,
     rows: Range<usize>,
     columns: Range<usize>,
@@ -251,7 +251,7 @@ const LANES: usize = 16;
 
 /// Replaces every row of `width` scores by its softmax, shifted by its maximum so that nothing overflows.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn softmax_rows(rows: &mut [f32], width: usize) {
+pub(super) fn softmax_rows(rows: &mut [f32], width: usize) {
     for row in rows.chunks_exact_mut(width) {
         let mut lanes = [f32::NEG_INFINITY; LANES];
         for chunk in row.chunks(LANES) {

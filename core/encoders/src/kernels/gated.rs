@@ -57,7 +57,7 @@ mod tests {
     fn the_first_half_is_activated_and_multiplied_by_the_second() {
         let (a, b) = ([-1.5_f32, 0.5, 2.0], [2.0_f32, -3.0, 0.25]);
         let x = Tensor::from_slice(&[a, b].concat(), (1, 6), &Device::Cpu).unwrap();
-        for f in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+        for f in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu] {
             let y = activate_gated(&x, f).unwrap().to_vec2::<f32>().unwrap();
             let alone = Tensor::from_slice(&a, 3, &Device::Cpu).unwrap();
             let alone = activate(alone, f).unwrap().to_vec1::<f32>().unwrap();

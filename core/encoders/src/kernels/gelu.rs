@@ -17,11 +17,15 @@ pub(crate) enum Activation {
     GeluTanh,
     /// max(x, 0).
     Relu,
+    /// x / (1 + e⁻ˣ) (Elfwing, Uchibe & Doya 2018, arXiv 1702.03118).
+    Silu,
+    /// The hyperbolic tangent.
+    Tanh,
 }
 
 impl Activation {
     /// The names of activations that are understood.
-    pub(crate) const NAMES: &'static str = "gelu, gelu_new, gelu_pytorch_tanh, relu";
+    pub(crate) const NAMES: &'static str = "gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh";
 
     #[cfg(feature = "cuda")]
     pub(super) fn on_gpu(self) -> isoscope_cuda::Activation {
@@ -29,6 +33,8 @@ impl Activation {
             Self::Gelu => isoscope_cuda::Activation::Gelu,
             Self::GeluTanh => isoscope_cuda::Activation::GeluTanh,
             Self::Relu => isoscope_cuda::Activation::Relu,
+            Self::Silu => isoscope_cuda::Activation::Silu,
+            Self::Tanh => isoscope_cuda::Activation::Tanh,
         }
     }
 
@@ -38,6 +44,8 @@ impl Activation {
             "gelu" => Some(Self::Gelu),
             "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluTanh),
             "relu" => Some(Self::Relu),
+            "silu" => Some(Self::Silu),
+            "tanh" => Some(Self::Tanh),
             _ => None,
         }
     }
@@ -82,6 +90,8 @@ pub(super) fn apply(activation: Activation, values: &mut [f32]) {
         Activation::Gelu => gelu(values),
         Activation::GeluTanh => gelu_tanh(values),
         Activation::Relu => relu(values),
+        Activation::Silu => silu(values),
+        Activation::Tanh => tanh(values),
     }
 }
 
@@ -98,10 +108,7 @@ fn gelu_tanh(values: &mut [f32]) {
     const SCALE: f32 = 0.797_884_6;
     for x in values {
         let u = SCALE * (*x + 0.044_715 * *x * *x * *x);
-        // tanh|u| = (1 − e^(−2|u|)) / (1 + e^(−2|u|)) never overflows.
-        let e = exp_of_negative(-2.0 * u.abs());
-        let tanh = ((1.0 - e) / (1.0 + e)).copysign(u);
-        *x = 0.5 * *x * (1.0 + tanh);
+        *x = 0.5 * *x * (1.0 + tanh_of(u));
     }
 }
 
@@ -110,6 +117,31 @@ fn relu(values: &mut [f32]) {
     for x in values {
         *x = if *x < 0.0 { 0.0 } else { *x };
     }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn silu(values: &mut [f32]) {
+    for x in values {
+        // With e^(−|x|) the logistic function is 1/(1 + e) on the right and e/(1 + e) on the left; neither overflows.
+        let e = exp_of_negative(-x.abs());
+        let numerator = if *x < 0.0 { e } else { 1.0 };
+        *x *= numerator / (1.0 + e);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn tanh(values: &mut [f32]) {
+    for x in values {
+        *x = tanh_of(*x);
+    }
+}
+
+/// Computes tanh|u| as (1 − e^(−2|u|)) / (1 + e^(−2|u|)), which never overflows.
+#[inline(always)]
+#[allow(clippy::inline_always)] // only an inlined body is compiled for the caller's instruction set
+fn tanh_of(u: f32) -> f32 {
+    let e = exp_of_negative(-2.0 * u.abs());
+    ((1.0 - e) / (1.0 + e)).copysign(u)
 }
 
 #[cfg(test)]
@@ -149,6 +181,19 @@ mod tests {
     #[test]
     fn relu_keeps_positive_values_only() {
         assert_eq!(activated(Activation::Relu, &[-1.5, 0.0, 2.5]), [0.0, 0.0, 2.5]);
+    }
+
+    #[test]
+    fn silu_and_tanh_follow_their_formulas_in_f64() {
+        let x: Vec<f32> = (-4000..=4000).map(|i| i as f32 * 2.5e-2).collect();
+        for (x, y) in x.iter().zip(activated(Activation::Silu, &x)) {
+            let v = f64::from(*x);
+            let expected = v / (1.0 + (-v).exp());
+            assert!((f64::from(y) - expected).abs() < 4e-7 * (1.0 + v.abs()), "{x}: {y} is not {expected}");
+        }
+        for (x, y) in x.iter().zip(activated(Activation::Tanh, &x)) {
+            assert!((f64::from(y) - f64::from(*x).tanh()).abs() < 4e-7, "{x}: {y}");
+        }
     }
 
     #[test]

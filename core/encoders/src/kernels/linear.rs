@@ -110,8 +110,7 @@ impl CustomOp3 for Linear {
         bias_layout: &Layout,
     ) -> Result<(CudaStorage, Shape)> {
         let (rows, outputs) = sizes(x_layout, weight_layout)?;
-        let y =
-            isoscope_cuda::linear((x, x_layout), (weight, weight_layout), Some((bias, bias_layout)))?;
+        let y = isoscope_cuda::linear((x, x_layout), (weight, weight_layout), Some((bias, bias_layout)))?;
         Ok((y, Shape::from((rows, outputs))))
     }
 }

@@ -6,17 +6,22 @@
 //! fused multiply-add and sum in a fixed number of lanes, so they give the same bits on each (BLAS promises no such thing).
 
 mod attention;
+mod disentangled;
 mod elementary;
 mod embedding;
 mod gated;
 mod gelu;
 mod layer_norm;
 mod linear;
+mod relative_scores;
 mod residual;
 mod rms_norm;
+mod rotary;
 mod storage;
+mod unfold;
 
 pub(crate) use attention::{Attention, Sequences, self_attention};
+pub(crate) use disentangled::{Disentangled, disentangled_attention};
 pub(crate) use embedding::{Lookup, embed};
 pub(crate) use gated::activate_gated;
 pub(crate) use gelu::{Activation, activate};
@@ -24,3 +29,5 @@ pub(crate) use layer_norm::{NormWeights, layer_norm, residual_layer_norm};
 pub(crate) use linear::{LinearWeights, linear};
 pub(crate) use residual::residual_add;
 pub(crate) use rms_norm::{RmsNormWeights, rms_norm};
+pub(crate) use rotary::{Rotary, rotate};
+pub(crate) use unfold::unfold;

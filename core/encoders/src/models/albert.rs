@@ -5,15 +5,16 @@ use std::path::Path;
 use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
-use super::config::{BertLikeConfig, Checks};
+use super::checks::Checks;
+use super::config::BertLikeConfig;
 use super::embeddings::{EmbeddingForm, Embeddings, WORDS};
 use super::forward_pass::{ForwardPass, LayeredEncoder};
-use super::parameters::{dense_tensors, load_dense};
+use super::parameters::Dense;
 use super::post_norm::{LayerForm, LayerNames, PostNormLayer};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
-use crate::encoder::Encoder;
 use crate::device::Placement;
+use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
@@ -99,11 +100,18 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> std::result::Result<Box<dyn Fa
     ])?;
     if layers.checked_mul(raw.inner_group_num).is_none_or(|layers| layers > MAX_LAYERS) {
         let reason = format!("is {layers}, which makes more than {MAX_LAYERS} layers");
-        return Err(checks.refuse("num_hidden_layers", reason));
+        return checks.refuse("num_hidden_layers", reason);
     }
     embeddings.width = raw.embedding_size;
     let sharing = Sharing { applications: layers, groups: raw.num_hidden_groups, inner: raw.inner_group_num };
     Ok(Box::new(AlbertConfig { embeddings, form, sharing }))
+}
+
+impl AlbertConfig {
+    /// What widens the embeddings to the layers.
+    fn projection(&self) -> Dense {
+        Dense { name: PROJECTION, outputs: self.form.width, inputs: self.embeddings.width, bias: true }
+    }
 }
 
 impl Family for AlbertConfig {
@@ -125,7 +133,7 @@ impl Family for AlbertConfig {
     }
 
     fn tensors(&self, _: &Weights) -> Box<dyn Iterator<Item = TensorSpec> + '_> {
-        let projection = dense_tensors(PROJECTION, self.form.width, self.embeddings.width);
+        let projection = self.projection().tensors("");
         let layers =
             self.sharing.scopes().flat_map(|scope| PostNormLayer::tensors(&scope, &NAMES, self.form));
         Box::new(self.embeddings.tensors().chain(projection).chain(layers))
@@ -144,7 +152,7 @@ impl Family for AlbertConfig {
         let pass = AlbertPass {
             types: self.embeddings.types,
             embeddings: Embeddings::load(weights, &self.embeddings, placement)?,
-            projection: load_dense(weights, PROJECTION, placement)?,
+            projection: self.projection().load(weights, "", placement)?,
             layers,
             sharing: self.sharing,
             attention: Attention::plain(self.form.heads, self.form.width),

@@ -3,7 +3,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::config::Checks;
+use super::checks::Checks;
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::weights::{TensorSpec, Weights};
@@ -25,11 +25,11 @@ impl Buckets {
         fields: (&'static str, &'static str),
     ) -> Result<(), EncoderError> {
         if self.exact() == 0 {
-            return Err(checks.refuse(fields.0, format!("is {}, but must be at least 4", self.count)));
+            return checks.refuse(fields.0, format!("is {}, but must be at least 4", self.count));
         }
         if self.max_distance <= self.exact() {
             let reason = format!("is {}, but must be more than {}", self.max_distance, self.exact());
-            return Err(checks.refuse(fields.1, reason));
+            return checks.refuse(fields.1, reason);
         }
         Ok(())
     }

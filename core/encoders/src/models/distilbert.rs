@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Family;
-use super::config::Checks;
+use super::checks::Checks;
 use super::embeddings::{EmbeddingForm, FirstPosition};
 use super::post_norm::{LayerForm, LayerNames};
 use super::post_norm_family::PostNormFamily;
@@ -50,7 +50,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Box<dyn Family>, Encode
         ("dim", raw.dim),
         ("hidden_dim", raw.hidden_dim),
     ])?;
-    checks.heads(("n_heads", raw.n_heads), ("dim", raw.dim))?;
+    checks.head_width(("n_heads", raw.n_heads), ("dim", raw.dim))?;
     let embeddings = EmbeddingForm {
         vocab: raw.vocab_size,
         positions: raw.max_position_embeddings,

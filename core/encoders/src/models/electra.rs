@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Family;
-use super::config::{BertLikeConfig, Checks};
+use super::checks::Checks;
+use super::config::BertLikeConfig;
 use super::post_norm::BERT_NAMES;
 use super::post_norm_family::PostNormFamily;
 use crate::error::EncoderError;

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::parameters::{load_norm, norm_tensors};
+use super::parameters::{Norm, Table};
 use crate::batch::TokenBatch;
 use crate::device::Placement;
 use crate::error::EncoderError;
@@ -11,9 +11,6 @@ use crate::weights::{TensorSpec, Weights};
 
 /// The name of the table of words, without the checkpoint's prefix.
 pub(super) const WORDS: &str = "embeddings.word_embeddings.weight";
-const POSITIONS: &str = "embeddings.position_embeddings.weight";
-const TYPES: &str = "embeddings.token_type_embeddings.weight";
-const NORM: &str = "embeddings.LayerNorm";
 
 /// Which row of the table of positions belongs to the first token of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +46,25 @@ impl EmbeddingForm {
 
     /// Lists the block's tensors.
     pub(super) fn tensors(&self) -> impl Iterator<Item = TensorSpec> + use<> {
-        let width = self.width;
-        let tables = [(WORDS, Some(self.vocab)), (POSITIONS, Some(self.positions)), (TYPES, self.types)];
-        let tables = tables.into_iter().filter_map(move |(name, rows)| {
-            Some(TensorSpec { name: name.to_owned(), shape: vec![rows?, width] })
-        });
-        tables.chain(norm_tensors(NORM, width))
+        let tables = [Some(self.word_table()), Some(self.position_table()), self.type_table()];
+        tables.into_iter().flatten().map(Table::tensor).chain(self.norm().tensors(""))
+    }
+
+    fn word_table(&self) -> Table {
+        Table { name: "embeddings.word_embeddings", rows: self.vocab, width: self.width }
+    }
+
+    fn position_table(&self) -> Table {
+        Table { name: "embeddings.position_embeddings", rows: self.positions, width: self.width }
+    }
+
+    fn type_table(&self) -> Option<Table> {
+        let (name, width) = ("embeddings.token_type_embeddings", self.width);
+        self.types.map(|rows| Table { name, rows, width })
+    }
+
+    fn norm(&self) -> Norm {
+        Norm { name: "embeddings.LayerNorm", width: self.width, shift: true, epsilon: self.epsilon }
     }
 }
 
@@ -76,10 +86,10 @@ impl Embeddings {
     ) -> std::result::Result<Self, EncoderError> {
         Ok(Self {
             first: form.first,
-            words: weights.stored(WORDS, placement)?,
-            positions: weights.stored(POSITIONS, placement)?,
-            types: form.types.map(|_| weights.stored(TYPES, placement)).transpose()?,
-            norm: load_norm(weights, NORM, form.epsilon, placement)?,
+            words: form.word_table().load(weights, placement)?,
+            positions: form.position_table().load(weights, placement)?,
+            types: form.type_table().map(|table| table.load(weights, placement)).transpose()?,
+            norm: form.norm().load(weights, "", placement)?,
         })
     }
 
@@ -95,7 +105,7 @@ impl Embeddings {
 }
 
 /// Finds the row of every token in the table of positions; each sequence begins again.
-fn position_rows(batch: &TokenBatch, first: FirstPosition) -> Vec<u32> {
+pub(super) fn position_rows(batch: &TokenBatch, first: FirstPosition) -> Vec<u32> {
     let mut rows = Vec::with_capacity(batch.tokens());
     for sequence in 0..batch.sequences() {
         let range = batch.range(sequence);

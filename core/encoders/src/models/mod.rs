@@ -2,18 +2,31 @@
 
 mod albert;
 mod bert;
+mod checks;
 mod config;
+mod conv_layer;
+mod deberta;
+mod deberta_config;
+mod deberta_embeddings;
+mod deberta_v2;
+mod disentangled_layer;
 mod distance;
 mod distilbert;
 mod electra;
 mod embeddings;
 mod forward_pass;
 mod handover;
+mod modernbert;
+mod modernbert_config;
 mod mpnet;
+mod nomic_bert;
+mod nomic_bert_config;
 mod parameters;
 mod post_norm;
 mod post_norm_family;
+mod relative_buckets;
 mod roberta;
+mod rope;
 mod t5;
 mod t5_block;
 
@@ -21,8 +34,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::encoder::Encoder;
 use crate::device::Placement;
+use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
@@ -36,9 +49,13 @@ const FAMILIES: &[(&str, Parse)] = &[
     ("albert", albert::parse),
     ("bert", bert::parse),
     ("camembert", roberta::parse),
+    ("deberta", deberta::parse),
+    ("deberta-v2", deberta_v2::parse),
     ("distilbert", distilbert::parse),
     ("electra", electra::parse),
+    ("modernbert", modernbert::parse),
     ("mpnet", mpnet::parse),
+    ("nomic_bert", nomic_bert::parse),
     ("roberta", roberta::parse),
     ("t5", t5::parse),
     ("xlm-roberta", roberta::parse),

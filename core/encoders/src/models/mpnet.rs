@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Family;
-use super::config::Checks;
+use super::checks::Checks;
 use super::distance::Buckets;
 use super::embeddings::{EmbeddingForm, FirstPosition};
 use super::post_norm::{LayerForm, LayerNames};
@@ -50,16 +50,19 @@ impl RawConfig {
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
         ])?;
-        checks.heads(("num_attention_heads", self.num_attention_heads), ("hidden_size", self.hidden_size))?;
-        checks.epsilon("layer_norm_eps", self.layer_norm_eps)?;
+        checks.head_width(
+            ("num_attention_heads", self.num_attention_heads),
+            ("hidden_size", self.hidden_size),
+        )?;
+        checks.positive("layer_norm_eps", self.layer_norm_eps)?;
         let (positions, rows) = (self.max_position_embeddings, self.relative_attention_num_buckets);
         if positions <= PADDING as usize + 1 {
             let reason = format!("is {positions}, but positions begin at {}", PADDING + 1);
-            return Err(checks.refuse("max_position_embeddings", reason));
+            return checks.refuse("max_position_embeddings", reason);
         }
         if rows < BUCKETS.count {
             let reason = format!("is {rows}, but distances have {} buckets", BUCKETS.count);
-            return Err(checks.refuse("relative_attention_num_buckets", reason));
+            return checks.refuse("relative_attention_num_buckets", reason);
         }
         Ok(())
     }

@@ -1,60 +1,109 @@
-//! Listing and reading the parameters of dense layers and norms.
+//! Parts of a model by their names in the checkpoint: what tensors they need, and how they are read.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{LinearWeights, NormWeights};
 use crate::weights::{TensorSpec, Weights};
 
-/// Lists the two tensors of a dense layer.
-pub(super) fn dense_tensors(name: &str, outputs: usize, inputs: usize) -> [TensorSpec; 2] {
-    [
-        TensorSpec { name: format!("{name}.weight"), shape: vec![outputs, inputs] },
-        TensorSpec { name: format!("{name}.bias"), shape: vec![outputs] },
-    ]
+/// A table of `rows` embeddings.
+#[derive(Clone, Copy)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) rows: usize,
+    pub(super) width: usize,
 }
 
-/// Reads a dense layer.
-pub(super) fn load_dense(
+impl Table {
+    /// Names the tensor.
+    pub(super) fn tensor(self) -> TensorSpec {
+        TensorSpec { name: format!("{}.weight", self.name), shape: vec![self.rows, self.width] }
+    }
+
+    /// Reads the table.
+    pub(super) fn load(self, weights: &Weights, placement: &Placement) -> Result<Tensor, EncoderError> {
+        weights.stored(&format!("{}.weight", self.name), placement)
+    }
+}
+
+/// A dense layer.
+#[derive(Clone, Copy)]
+pub(super) struct Dense {
+    pub(super) name: &'static str,
+    pub(super) outputs: usize,
+    pub(super) inputs: usize,
+    pub(super) bias: bool,
+}
+
+impl Dense {
+    /// Names the tensors; those of a layer begin with its `scope`.
+    pub(super) fn tensors(self, scope: &str) -> impl Iterator<Item = TensorSpec> + use<> {
+        let name = format!("{scope}{}", self.name);
+        let bias = self.bias.then(|| TensorSpec { name: format!("{name}.bias"), shape: vec![self.outputs] });
+        let shape = vec![self.outputs, self.inputs];
+        std::iter::once(TensorSpec { name: format!("{name}.weight"), shape }).chain(bias)
+    }
+
+    /// Reads the weights.
+    pub(super) fn load(
+        self,
+        weights: &Weights,
+        scope: &str,
+        placement: &Placement,
+    ) -> Result<LinearWeights, EncoderError> {
+        let tensor = |part: &str| weights.stored(&format!("{scope}{}.{part}", self.name), placement);
+        let bias = self.bias.then(|| tensor("bias")).transpose()?;
+        Ok(LinearWeights { weight: tensor("weight")?, bias })
+    }
+}
+
+/// Reads dense layers that see the same rows as one.
+pub(super) fn load_stacked(
+    parts: &[Dense],
     weights: &Weights,
-    name: &str,
+    scope: &str,
     placement: &Placement,
 ) -> Result<LinearWeights, EncoderError> {
-    let bias = Some(weights.stored(&format!("{name}.bias"), placement)?);
-    Ok(LinearWeights { bias, ..load_bare_dense(weights, name, placement)? })
-}
-
-/// Reads a dense layer that has no bias.
-pub(super) fn load_bare_dense(
-    weights: &Weights,
-    name: &str,
-    placement: &Placement,
-) -> Result<LinearWeights, EncoderError> {
-    Ok(LinearWeights { weight: weights.stored(&format!("{name}.weight"), placement)?, bias: None })
-}
-
-/// Joins dense layers that read the same rows into one.
-pub(super) fn stack(parts: &[LinearWeights]) -> Result<LinearWeights, EncoderError> {
-    LinearWeights::stack(parts)
+    let parts: Vec<LinearWeights> =
+        parts.iter().map(|part| part.load(weights, scope, placement)).collect::<Result<_, _>>()?;
+    LinearWeights::stack(&parts)
         .map_err(|source| EncoderError::Compute { step: "joining the weights of dense layers", source })
 }
 
-/// Lists the two tensors of a layer norm.
-pub(super) fn norm_tensors(name: &str, width: usize) -> [TensorSpec; 2] {
-    ["weight", "bias"].map(|part| TensorSpec { name: format!("{name}.{part}"), shape: vec![width] })
+/// A layer norm.
+#[derive(Clone, Copy)]
+pub(super) struct Norm {
+    pub(super) name: &'static str,
+    pub(super) width: usize,
+    /// Whether it shifts what it has scaled.
+    pub(super) shift: bool,
+    pub(super) epsilon: f64,
 }
 
-/// Reads a layer norm.
-pub(super) fn load_norm(
-    weights: &Weights,
-    name: &str,
-    epsilon: f64,
-    placement: &Placement,
-) -> Result<NormWeights, EncoderError> {
-    let scale = weights.exact(&format!("{name}.weight"), placement)?;
-    let shift = weights.exact(&format!("{name}.bias"), placement)?;
-    let scale_shift = Tensor::stack(&[scale, shift], 0)
-        .map_err(|source| EncoderError::Compute { step: "joining the layer norm weights", source })?;
-    Ok(NormWeights { scale_shift, epsilon })
+impl Norm {
+    /// Names the tensors; those of a layer begin with its `scope`.
+    pub(super) fn tensors(self, scope: &str) -> impl Iterator<Item = TensorSpec> + use<> {
+        let name = format!("{scope}{}", self.name);
+        let tensor = move |part| TensorSpec { name: format!("{name}.{part}"), shape: vec![self.width] };
+        ["weight", "bias"].into_iter().filter(move |part| self.shift || *part == "weight").map(tensor)
+    }
+
+    /// Reads the weights.
+    pub(super) fn load(
+        self,
+        weights: &Weights,
+        scope: &str,
+        placement: &Placement,
+    ) -> Result<NormWeights, EncoderError> {
+        let tensor = |part: &str| weights.exact(&format!("{scope}{}.{part}", self.name), placement);
+        let failed = |source| EncoderError::Compute { step: "joining the layer norm weights", source };
+        let shift = if self.shift {
+            tensor("bias")?
+        } else {
+            Tensor::zeros(self.width, DType::F32, &placement.device).map_err(failed)?
+        };
+        let scale_shift = Tensor::stack(&[tensor("weight")?, shift], 0).map_err(failed)?;
+        Ok(NormWeights { scale_shift, epsilon: self.epsilon })
+    }
 }

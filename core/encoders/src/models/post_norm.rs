@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::parameters::{dense_tensors, load_dense, load_norm, norm_tensors, stack};
+use super::parameters::{Dense, Norm, load_stacked};
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
@@ -36,6 +36,14 @@ pub(super) const BERT_NAMES: LayerNames = LayerNames {
     output_norm: "output.LayerNorm",
 };
 
+impl LayerNames {
+    /// Queries, keys and values.
+    fn projections(&self, width: usize) -> [Dense; 3] {
+        let square = |name| Dense { name, outputs: width, inputs: width, bias: true };
+        [self.query, self.key, self.value].map(square)
+    }
+}
+
 /// The sizes and functions that all layers of a model share.
 #[derive(Clone, Copy)]
 pub(super) struct LayerForm {
@@ -48,28 +56,16 @@ pub(super) struct LayerForm {
 
 /// One layer with its weights.
 pub(super) struct PostNormLayer {
-    activation: Activation,
     /// Queries, keys and values in one product: 3H×H.
     qkv: LinearWeights,
-    attention_output: LinearWeights,
-    attention_norm: NormWeights,
-    up: LinearWeights,
-    down: LinearWeights,
-    output_norm: NormWeights,
+    rest: AfterAttention,
 }
 
 impl PostNormLayer {
     /// Lists the tensors of the layer whose names start with `scope`.
     pub(super) fn tensors(scope: &str, names: &LayerNames, form: LayerForm) -> Vec<TensorSpec> {
-        let LayerForm { width, inner, .. } = form;
-        let square =
-            [names.query, names.key, names.value, names.attention_output].map(|name| (name, width, width));
-        let dense = square.into_iter().chain([(names.up, inner, width), (names.down, width, inner)]);
-        let norms = [names.attention_norm, names.output_norm];
-        dense
-            .flat_map(|(name, outputs, inputs)| dense_tensors(&format!("{scope}{name}"), outputs, inputs))
-            .chain(norms.into_iter().flat_map(|name| norm_tensors(&format!("{scope}{name}"), width)))
-            .collect()
+        let projections = names.projections(form.width).into_iter().flat_map(|dense| dense.tensors(scope));
+        projections.chain(AfterAttention::tensors(scope, names, form)).collect()
     }
 
     /// Reads the weights of the layer whose names start with `scope`.
@@ -80,24 +76,89 @@ impl PostNormLayer {
         form: LayerForm,
         placement: &Placement,
     ) -> std::result::Result<Self, EncoderError> {
-        let dense = |name: &str| load_dense(weights, &format!("{scope}{name}"), placement);
-        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, placement);
         Ok(Self {
-            activation: form.activation,
-            qkv: stack(&[dense(names.query)?, dense(names.key)?, dense(names.value)?])?,
-            attention_output: dense(names.attention_output)?,
-            attention_norm: norm(names.attention_norm)?,
-            up: dense(names.up)?,
-            down: dense(names.down)?,
-            output_norm: norm(names.output_norm)?,
+            qkv: load_stacked(&names.projections(form.width), weights, scope, placement)?,
+            rest: AfterAttention::load(weights, scope, names, form, placement)?,
         })
     }
 
     /// Computes the next hidden states, T×H, from those of the layer below.
     pub(super) fn forward(&self, x: &Tensor, sequences: &Sequences, attention: &Attention) -> Result<Tensor> {
         let attended = self_attention(&linear(x, &self.qkv)?, sequences, attention)?;
-        let attended = linear(&attended, &self.attention_output)?;
-        let x = residual_layer_norm(&attended, x, &self.attention_norm)?;
+        self.rest.forward(&attended, x)
+    }
+}
+
+/// What follows the attention itself, whatever that is.
+pub(super) struct AfterAttention {
+    activation: Activation,
+    attention_output: LinearWeights,
+    attention_norm: NormWeights,
+    up: LinearWeights,
+    down: LinearWeights,
+    output_norm: NormWeights,
+}
+
+/// Its parts, by name.
+struct Parts {
+    attention_output: Dense,
+    attention_norm: Norm,
+    up: Dense,
+    down: Dense,
+    output_norm: Norm,
+}
+
+impl Parts {
+    fn of(names: &LayerNames, form: LayerForm) -> Self {
+        let LayerForm { width, inner, epsilon, .. } = form;
+        let dense = |name, outputs, inputs| Dense { name, outputs, inputs, bias: true };
+        let norm = |name| Norm { name, width, shift: true, epsilon };
+        Self {
+            attention_output: dense(names.attention_output, width, width),
+            attention_norm: norm(names.attention_norm),
+            up: dense(names.up, inner, width),
+            down: dense(names.down, width, inner),
+            output_norm: norm(names.output_norm),
+        }
+    }
+}
+
+impl AfterAttention {
+    /// Lists the tensors of the layer whose names start with `scope`, without those of the attention itself.
+    pub(super) fn tensors(
+        scope: &str,
+        names: &LayerNames,
+        form: LayerForm,
+    ) -> impl Iterator<Item = TensorSpec> + use<> {
+        let parts = Parts::of(names, form);
+        let dense = [parts.attention_output, parts.up, parts.down].map(|part| part.tensors(scope));
+        let norms = [parts.attention_norm, parts.output_norm].map(|part| part.tensors(scope));
+        dense.into_iter().flatten().chain(norms.into_iter().flatten())
+    }
+
+    /// Reads the weights of the layer whose names start with `scope`.
+    pub(super) fn load(
+        weights: &Weights,
+        scope: &str,
+        names: &LayerNames,
+        form: LayerForm,
+        placement: &Placement,
+    ) -> std::result::Result<Self, EncoderError> {
+        let parts = Parts::of(names, form);
+        Ok(Self {
+            activation: form.activation,
+            attention_output: parts.attention_output.load(weights, scope, placement)?,
+            attention_norm: parts.attention_norm.load(weights, scope, placement)?,
+            up: parts.up.load(weights, scope, placement)?,
+            down: parts.down.load(weights, scope, placement)?,
+            output_norm: parts.output_norm.load(weights, scope, placement)?,
+        })
+    }
+
+    /// Computes the next hidden states from those of the layer below and what attention made of them, all T×H.
+    pub(super) fn forward(&self, attended: &Tensor, below: &Tensor) -> Result<Tensor> {
+        let attended = linear(attended, &self.attention_output)?;
+        let x = residual_layer_norm(&attended, below, &self.attention_norm)?;
         let inner = activate(linear(&x, &self.up)?, self.activation)?;
         residual_layer_norm(&linear(&inner, &self.down)?, &x, &self.output_norm)
     }

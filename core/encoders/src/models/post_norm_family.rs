@@ -5,12 +5,12 @@ use candle_core::{Result, Tensor};
 use super::distance::{Buckets, bias_tensor, load_distance_bias};
 use super::embeddings::{EmbeddingForm, Embeddings, WORDS};
 use super::forward_pass::{ForwardPass, LayeredEncoder};
-use super::parameters::{dense_tensors, load_dense};
+use super::parameters::Dense;
 use super::post_norm::{LayerForm, LayerNames, PostNormLayer};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
-use crate::encoder::Encoder;
 use crate::device::Placement;
+use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::kernels::{Attention, LinearWeights, Sequences, linear};
@@ -44,6 +44,11 @@ impl PostNormFamily {
     fn scope(&self, layer: usize) -> String {
         format!("{}{layer}.", self.stack)
     }
+
+    fn projection(&self) -> Option<Dense> {
+        let (outputs, inputs) = (self.form.width, self.embeddings.width);
+        self.projection.map(|name| Dense { name, outputs, inputs, bias: true })
+    }
 }
 
 impl Family for PostNormFamily {
@@ -65,9 +70,9 @@ impl Family for PostNormFamily {
     }
 
     fn tensors(&self, _: &Weights) -> Box<dyn Iterator<Item = TensorSpec> + '_> {
-        let (width, heads) = (self.form.width, self.form.heads);
-        let projection = self.projection.map(|name| dense_tensors(name, width, self.embeddings.width));
-        let distance = self.distance.as_ref().map(|table| bias_tensor(table.name, table.rows, heads));
+        let projection = self.projection().map(|dense| dense.tensors(""));
+        let distance =
+            self.distance.as_ref().map(|table| bias_tensor(table.name, table.rows, self.form.heads));
         let layers = (0..self.layers)
             .flat_map(|layer| PostNormLayer::tensors(&self.scope(layer), self.names, self.form));
         Box::new(
@@ -91,10 +96,11 @@ impl Family for PostNormFamily {
             attention.distance_bias =
                 Some(load_distance_bias(weights, table.name, table.buckets, reach, placement)?);
         }
+        let projection = self.projection().map(|dense| dense.load(weights, "", placement));
         let pass = PostNormPass {
             types: self.embeddings.types,
             embeddings: Embeddings::load(weights, &self.embeddings, placement)?,
-            projection: self.projection.map(|name| load_dense(weights, name, placement)).transpose()?,
+            projection: projection.transpose()?,
             layers,
             attention,
         };

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::Family;
-use super::config::{BertLikeConfig, Checks};
+use super::checks::Checks;
+use super::config::BertLikeConfig;
 use super::embeddings::FirstPosition;
 use super::post_norm::BERT_NAMES;
 use super::post_norm_family::PostNormFamily;
@@ -33,7 +34,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Box<dyn Family>, Encode
     if embeddings.max_positions() == 0 {
         let reason =
             format!("is {pad_token_id}, which leaves none of the {} positions", embeddings.positions);
-        return Err(Checks::of(path).refuse("pad_token_id", reason));
+        return Checks::of(path).refuse("pad_token_id", reason);
     }
     Ok(Box::new(PostNormFamily {
         prefixes: &["", "roberta."],

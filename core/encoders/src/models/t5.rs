@@ -5,14 +5,14 @@ use std::path::Path;
 use candle_core::{Result, Tensor};
 use serde::Deserialize;
 
-use super::config::Checks;
+use super::checks::Checks;
 use super::distance::{Buckets, bias_tensor, load_distance_bias};
 use super::forward_pass::{ForwardPass, LayeredEncoder};
 use super::t5_block::{BlockForm, T5Block, load_norm, norm_tensor};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
-use crate::encoder::Encoder;
 use crate::device::Placement;
+use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
@@ -90,14 +90,14 @@ impl RawConfig {
         ])?;
         if self.n_positions > MAX_POSITIONS {
             let reason = format!("is {}, but at most {MAX_POSITIONS} are supported", self.n_positions);
-            return Err(checks.refuse("n_positions", reason));
+            return checks.refuse("n_positions", reason);
         }
         if self.num_heads.checked_mul(self.d_kv).is_none() {
-            return Err(checks.refuse("d_kv", format!("is {}, which no memory can hold", self.d_kv)));
+            return checks.refuse("d_kv", format!("is {}, which no memory can hold", self.d_kv));
         }
         self.buckets()
             .check(checks, ("relative_attention_num_buckets", "relative_attention_max_distance"))?;
-        checks.epsilon("layer_norm_epsilon", self.layer_norm_epsilon)?;
+        checks.positive("layer_norm_epsilon", self.layer_norm_epsilon)?;
         checks.encoder(self.is_decoder)
     }
 
@@ -111,7 +111,7 @@ impl RawConfig {
             Some(("gated", name)) => (true, name),
             Some(_) => {
                 let reason = format!("is `{}`, which is neither NAME nor gated-NAME", self.feed_forward_proj);
-                return Err(checks.refuse(FIELD, reason));
+                return checks.refuse(FIELD, reason);
             }
         };
         let activation = match &self.dense_act_fn {

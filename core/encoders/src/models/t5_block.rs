@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::parameters::{load_bare_dense, stack};
+use super::parameters::{Dense, load_stacked};
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
@@ -48,23 +48,41 @@ pub(super) struct T5Block {
     down: LinearWeights,
 }
 
+/// The parts of a block, by name.
+struct Parts {
+    attention_norm: String,
+    qkv: [Dense; 3],
+    attention_output: Dense,
+    feed_forward_norm: String,
+    /// What is activated, then its gate where there is one.
+    up: Vec<Dense>,
+    down: Dense,
+}
+
+impl Parts {
+    fn of(scope: &str, form: BlockForm) -> Self {
+        let BlockForm { width, attention, inner, .. } = form;
+        let dense = |name, outputs, inputs| Dense { name, outputs, inputs, bias: false };
+        let ups: &[&str] = if form.gated { &[GATED_UP, GATE] } else { &[UP] };
+        Self {
+            attention_norm: format!("{scope}{ATTENTION_NORM}"),
+            qkv: [QUERY, KEY, VALUE].map(|name| dense(name, attention, width)),
+            attention_output: dense(ATTENTION_OUTPUT, width, attention),
+            feed_forward_norm: format!("{scope}{FEED_FORWARD_NORM}"),
+            up: ups.iter().map(|name| dense(name, inner, width)).collect(),
+            down: dense(DOWN, width, inner),
+        }
+    }
+}
+
 impl T5Block {
     /// Lists the tensors of the block whose names start with `scope`.
     pub(super) fn tensors(scope: &str, form: BlockForm) -> Vec<TensorSpec> {
-        let BlockForm { width, attention, inner, .. } = form;
-        let ups: &[&str] = if form.gated { &[GATED_UP, GATE] } else { &[UP] };
-        let dense = [QUERY, KEY, VALUE].map(|name| (name, attention, width)).into_iter();
-        let dense = dense
-            .chain([(ATTENTION_OUTPUT, width, attention)])
-            .chain(ups.iter().map(|name| (*name, inner, width)))
-            .chain([(DOWN, width, inner)]);
-        let dense = dense.map(|(name, outputs, inputs)| TensorSpec {
-            name: format!("{scope}{name}.weight"),
-            shape: vec![outputs, inputs],
-        });
-        let norms =
-            [ATTENTION_NORM, FEED_FORWARD_NORM].map(|name| norm_tensor(&format!("{scope}{name}"), width));
-        dense.chain(norms).collect()
+        let parts = Parts::of(scope, form);
+        let dense = parts.qkv.into_iter().chain([parts.attention_output]).chain(parts.up).chain([parts.down]);
+        let norms = [parts.attention_norm, parts.feed_forward_norm];
+        let norms = norms.map(|name| norm_tensor(&name, form.width));
+        dense.flat_map(|dense| dense.tensors(scope)).chain(norms).collect()
     }
 
     /// Reads the weights of the block whose names start with `scope`.
@@ -74,16 +92,15 @@ impl T5Block {
         form: BlockForm,
         placement: &Placement,
     ) -> std::result::Result<Self, EncoderError> {
-        let dense = |name: &str| load_bare_dense(weights, &format!("{scope}{name}"), placement);
-        let norm = |name: &str| load_norm(weights, &format!("{scope}{name}"), form.epsilon, placement);
+        let parts = Parts::of(scope, form);
         Ok(Self {
             form,
-            attention_norm: norm(ATTENTION_NORM)?,
-            qkv: stack(&[dense(QUERY)?, dense(KEY)?, dense(VALUE)?])?,
-            attention_output: dense(ATTENTION_OUTPUT)?,
-            feed_forward_norm: norm(FEED_FORWARD_NORM)?,
-            up: if form.gated { stack(&[dense(GATED_UP)?, dense(GATE)?])? } else { dense(UP)? },
-            down: dense(DOWN)?,
+            attention_norm: load_norm(weights, &parts.attention_norm, form.epsilon, placement)?,
+            qkv: load_stacked(&parts.qkv, weights, scope, placement)?,
+            attention_output: parts.attention_output.load(weights, scope, placement)?,
+            feed_forward_norm: load_norm(weights, &parts.feed_forward_norm, form.epsilon, placement)?,
+            up: load_stacked(&parts.up, weights, scope, placement)?,
+            down: parts.down.load(weights, scope, placement)?,
         })
     }
 

@@ -106,7 +106,9 @@ impl Weights {
     /// Reads one tensor in the number format of the encoder, onto its device.
     pub(crate) fn stored(&self, name: &str, placement: &Placement) -> Result<Tensor, EncoderError> {
         let wide = self.tensor(name, &Device::Cpu)?;
-        wide.to_dtype(placement.format).and_then(|narrow| narrow.to_device(&placement.device)).map_err(placing)
+        wide.to_dtype(placement.format)
+            .and_then(|narrow| narrow.to_device(&placement.device))
+            .map_err(placing)
     }
 
     /// Reads one tensor as f32 whatever the format of the encoder, onto its device: scales of norms and biases of scores are few, and

@@ -16,10 +16,18 @@ pub type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 pub const WEIGHTS: &str = "model.safetensors";
 
+/// A copy of a miniature.
 pub fn copy(name: &str) -> TempDir {
+    copy_of(&fixture(name))
+}
+
+/// A copy of a checkpoint; one without a tokenizer gets that of the miniature BERT.
+pub fn copy_of(checkpoint: &Path) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for file in [WEIGHTS, "config.json", "tokenizer.json"] {
-        fs::write(dir.path().join(file), fs::read(fixture(name).join(file)).unwrap()).unwrap();
+        let own = checkpoint.join(file);
+        let from = if own.is_file() { own } else { fixture("bert").join(file) };
+        fs::write(dir.path().join(file), fs::read(from).unwrap()).unwrap();
     }
     dir
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::needless_pass_by_value)] // each test file uses a part; views are small
 
 pub mod damage;
+pub mod miniature;
 pub mod reference;
 
 use std::path::{Path, PathBuf};
@@ -33,11 +34,22 @@ pub fn encode(encoder: &dyn Encoder, sequences: &[&[u32]]) -> Vec<Array2<f32>> {
     for ids in sequences {
         batch.push(ids);
     }
+    encode_batch(encoder, &batch)
+}
+
+/// Encodes a batch and returns every layer, T×H.
+pub fn encode_batch(encoder: &dyn Encoder, batch: &TokenBatch) -> Vec<Array2<f32>> {
     let mut sink = Keep::default();
-    encoder.encode(&batch, &mut sink).unwrap();
+    encoder.encode(batch, &mut sink).unwrap();
     let order: Vec<usize> = sink.layers.iter().map(|(layer, _)| *layer).collect();
     assert_eq!(order, (0..encoder.facts().hidden_states).collect::<Vec<_>>());
     sink.layers.into_iter().map(|(_, states)| states).collect()
+}
+
+/// Appends a sequence whose token types are 0 and then 1; without types all are 0.
+pub fn push(batch: &mut TokenBatch, ids: &[u32], types: &[u32]) {
+    let second = types.iter().position(|&kind| kind == 1).unwrap_or(ids.len());
+    batch.push_pair(&ids[..second], &ids[second..]);
 }
 
 /// Largest absolute difference; infinite when the shapes differ or a value is not a number.

@@ -20,7 +20,7 @@ pub struct Reference {
     /// Token types; 0 throughout where the file has none.
     pub types: Vec<u32>,
     pub offsets: Vec<usize>,
-    /// The rows, of those of all tokens, that are stored.
+    /// The rows, of those of all tokens, that are stored; all where the file does not say.
     pub rows: Vec<usize>,
     /// Per layer, one row per entry of `rows`.
     pub states: Vec<Array2<f32>>,
@@ -43,7 +43,8 @@ impl Reference {
             .collect();
         let ids = integers("ids");
         let types = if file.tensor("types").is_ok() { integers("types") } else { vec![0; ids.len()] };
-        Self { ids, types, offsets: sizes("offsets"), rows: sizes("rows"), states }
+        let rows = if file.tensor("rows").is_ok() { sizes("rows") } else { (0..ids.len()).collect() };
+        Self { ids, types, offsets: sizes("offsets"), rows, states }
     }
 
     /// Tokenises lines, which must be those that the file was made of.

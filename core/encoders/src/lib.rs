@@ -1,7 +1,7 @@
 //! Encoders that yield every hidden state of a transformers checkpoint, exactly and on one thread.
 //!
 //! The families are BERT and its relatives with the same layers (RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet, ELECTRA,
-//! ALBERT), and the encoder of T5; [`model_types`] lists what `config.json` may name. What a family's configuration can ask for
+//! ALBERT), DeBERTa and its versions 2 and 3, ModernBERT, NomicBERT, and the encoder of T5; [`model_types`] lists what `config.json` may name. What a family's configuration can ask for
 //! and is not computed here is refused by the name of its field. Hidden states are those that transformers 5 returns as
 //! `hidden_states`: the output of the embeddings, then one of every layer.
 //!
@@ -9,7 +9,8 @@
 //! [`Encoder`], [`Checkpoint::tokenizer`] a [`TextTokenizer`]. An encoder takes a [`TokenBatch`], packed without padding, and
 //! pushes one layer after the other into a [`HiddenStateSink`], so that nobody holds all layers of a corpus.
 //!
-//! Weights and activations are f32; norms accumulate in f64, exact activations stay exact. Nothing here starts a thread; BLAS
+//! Weights and hidden states are f32, or f16 or bf16 where that is asked for ([`Precision`]); norms accumulate in f64 on the CPU,
+//! exact activations stay exact. Nothing here starts a thread; BLAS
 //! must be told so by the process (`OPENBLAS_NUM_THREADS=1` or its function of the same meaning).
 #![forbid(unsafe_code)]
 

@@ -129,12 +129,14 @@ impl CustomOp3 for DisentangledAttention<'_> {
 
 type Operand<'a> = (&'a CpuStorage, &'a Layout);
 
-/// Returns the elements of a tensor, as f32, with their shape.
-fn matrix<'a>((storage, layout): Operand<'a>) -> Result<(Cow<'a, [f32]>, (usize, usize))> {
+/// The elements of a tensor, as f32, with their shape.
+type Matrix<'a> = (Cow<'a, [f32]>, (usize, usize));
+
+fn matrix((storage, layout): Operand<'_>) -> Result<Matrix<'_>> {
     Ok((values(NAME, storage, layout)?, layout.shape().dims2()?))
 }
 
-fn view<'a>((values, shape): &'a (Cow<'_, [f32]>, (usize, usize))) -> Result<ArrayView2<'a, f32>> {
+fn view<'a>((values, shape): &'a Matrix<'_>) -> Result<ArrayView2<'a, f32>> {
     ArrayView2::from_shape(*shape, values).map_err(Error::wrap)
 }
 

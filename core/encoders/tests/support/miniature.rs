@@ -43,7 +43,7 @@ fn read(dir: &Path) -> Option<Vec<Sequence>> {
     Some(serde_json::from_slice::<Reference>(&text).unwrap().sequences)
 }
 
-/// Name, folder and sequences of every miniature; of another folder where ISOSCOPE_ENCODER_FIXTURES names one.
+/// Name, folder and sequences of every miniature; of another folder where `ISOSCOPE_ENCODER_FIXTURES` names one.
 pub fn all() -> Vec<(String, PathBuf, Vec<Sequence>)> {
     let folder = std::env::var_os("ISOSCOPE_ENCODER_FIXTURES").map_or_else(|| fixture(""), PathBuf::from);
     let dirs = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

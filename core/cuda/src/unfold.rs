@@ -17,7 +17,7 @@ use crate::launch::{UNFOLD, kernel, over};
 /// When shapes do not fit, the tensor is not contiguous or the launch fails.
 pub fn unfold(x: Operand<'_>, offsets: &[usize], size: usize) -> Result<CudaStorage> {
     let (rows, _) = x.1.shape().dims2()?;
-    if size % 2 == 0 {
+    if size.is_multiple_of(2) {
         bail!("unfold needs an odd number of neighbours, not {size}");
     }
     if offsets.last().is_some_and(|&end| end != rows) {

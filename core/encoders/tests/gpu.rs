@@ -5,16 +5,15 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
 use isoscope_encoders::{
-    Checkpoint, ComputeDevice, DeviceMoments, DeviceName, DeviceStates, Encoder, FoldedSums, HiddenStateSink,
-    Precision, SinkError, TokenBatch,
+    Checkpoint, ComputeDevice, DeviceMoments, DeviceName, DeviceStates, FoldedSums, HiddenStateSink,
+    Precision, SinkError,
 };
-use ndarray::{Array2, ArrayView2, Axis, s};
-use serde::Deserialize;
+use ndarray::{Array2, ArrayView2, Axis};
 
-use support::{encode, max_difference};
+use support::damage::copy_of;
+use support::encode_batch;
+use support::miniature::{all, batch, largest_share};
 
 /// Largest difference from the reference that a format is allowed, as a share of the largest value of the layer.
 const BOUNDS: [(Precision, f32); 3] =

@@ -192,10 +192,10 @@ fn what_is_lent_to_plugins_is_made_of_core_alone() {
 }
 
 #[test]
-fn encoders_know_core_alone_of_this_workspace() {
+fn encoders_know_core_and_the_kernels_of_gpus_alone() {
     let found = WORKSPACE.transitive("isoscope-encoders");
     let ours: BTreeSet<String> = found.into_iter().filter(|name| name.starts_with("isoscope")).collect();
-    assert_only("encoders", &ours, &["isoscope-core"]);
+    assert_only("encoders", &ours, &["isoscope-core", "isoscope-cuda"]);
 }
 
 #[test]

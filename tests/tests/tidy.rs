@@ -43,7 +43,7 @@ const SKIPPED: [&str; 4] = ["target", "out", ".git", "node_modules"];
 const LONGEST: usize = 500;
 
 /// Crates that may say `unsafe`; each block states why it is sound.
-const UNSAFE_CRATES: [&str; 3] = ["core/plugin-abi", "core/plugin-sdk", "core/plugin-host"];
+const UNSAFE_CRATES: [&str; 4] = ["core/cuda", "core/plugin-abi", "core/plugin-sdk", "core/plugin-host"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()

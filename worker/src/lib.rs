@@ -27,8 +27,8 @@ pub mod tasks;
 pub mod transform;
 
 pub use error::WorkerError;
-pub use isoscope_plugin_host::{scan, use_one_blas_thread};
 pub use isoscope_encoders::{ComputeDevice, DeviceName};
+pub use isoscope_plugin_host::{scan, use_one_blas_thread};
 pub use lease::{Stop, Worker, WorkerConfig, numerics_class};
 pub use plugin_directory::PluginDirectory;
 pub use plugins::PluginSet;

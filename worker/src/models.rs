@@ -4,7 +4,7 @@ use crate::error::WorkerError;
 use isoscope_core::facts::ModelFacts;
 use isoscope_core::plan::PlannedModel;
 use isoscope_core::study::NumberFormat;
-use isoscope_encoders::{ComputeDevice, Precision, Checkpoint, Encoder, EncoderError, TextTokenizer};
+use isoscope_encoders::{Checkpoint, ComputeDevice, Encoder, EncoderError, Precision, TextTokenizer};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 

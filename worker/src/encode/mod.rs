@@ -201,7 +201,8 @@ impl Encoding {
         while let Some(turn) = turns.next() {
             watch(turn.dataset_rows);
             let mut sink = Handover::new(turn.first, self, turns.files);
-            let done = forward(self.encoder.as_ref(), &turn.batch, &self.reading.layers, &mut sink).map(|_| ());
+            let done =
+                forward(self.encoder.as_ref(), &turn.batch, &self.reading.layers, &mut sink).map(|_| ());
             if let Err(error) = sink.outcome(done) {
                 turns.fail(turn.number, error);
             }
@@ -211,7 +212,8 @@ impl Encoding {
     fn batches(&self) -> Result<Box<dyn Batches + '_>, EncodeError> {
         Ok(match &self.input {
             Input::Texts { subject, tokenizer } => {
-                let packing = Packing { study: &self.study, budget: self.budget, subject, base: &self.base, tokenizer };
+                let packing =
+                    Packing { study: &self.study, budget: self.budget, subject, base: &self.base, tokenizer };
                 Box::new(TextBatches::new(packing))
             }
             Input::Ids { file, excluded, .. } => {

@@ -62,7 +62,10 @@ fn resume(
         (None, Ok(())) => Ok(0),
         (None, Err(source)) if source.is_out_of_memory() && batch.tokens.sequences() > 1 => {
             let (first, second) = batch.halves();
-            tracing::warn!(tokens = batch.tokens.tokens(), "the memory of the device is full: halving the batch");
+            tracing::warn!(
+                tokens = batch.tokens.tokens(),
+                "the memory of the device is full: halving the batch"
+            );
             let splits = resume(encoder, &first, layers, delivered, sink)?;
             Ok(1 + splits + resume(encoder, &second, layers, delivered, sink)?)
         }

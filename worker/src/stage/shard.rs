@@ -61,8 +61,7 @@ impl<'a> ShardRun<'a> {
             Some(folding) => folding,
             None => {
                 let wants = |part| fold.parts.contains(&part);
-                let begun =
-                    states.begin(wants(catalogue::Part::Second), wants(catalogue::Part::Direction));
+                let begun = states.begin(wants(catalogue::Part::Second), wants(catalogue::Part::Direction));
                 self.on_device.insert(begun.map_err(on_device)?)
             }
         };
@@ -185,7 +184,8 @@ fn on_device(source: isoscope_encoders::EncoderError) -> WorkerError {
 /// The sums of a device as moments of width d.
 fn moments(sums: FoldedSums, d: usize) -> Result<Moments, WorkerError> {
     let second = sums.second.map(|sums| {
-        let lower = Array2::from_shape_vec((d, d), sums.lower).map_err(|e| WorkerError::task(e.to_string()))?;
+        let lower =
+            Array2::from_shape_vec((d, d), sums.lower).map_err(|e| WorkerError::task(e.to_string()))?;
         Ok::<_, WorkerError>(Second::from_parts(sums.n, sums.mean.into(), lower))
     });
     let direction = sums.direction.map(|sums| Direction {

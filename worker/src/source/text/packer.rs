@@ -35,7 +35,11 @@ impl Batch {
         let places: Vec<usize> = (0..self.kept.len()).collect();
         let after = self.kept[kept..].iter().map(|place| place - first.tokens()).collect();
         (
-            Self { kept: self.kept[..kept].to_vec(), columns: self.columns.select(&places[..kept]), tokens: first },
+            Self {
+                kept: self.kept[..kept].to_vec(),
+                columns: self.columns.select(&places[..kept]),
+                tokens: first,
+            },
             Self { kept: after, columns: self.columns.select(&places[kept..]), tokens: second },
         )
     }

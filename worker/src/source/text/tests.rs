@@ -85,7 +85,10 @@ fn rows(files: &[(&str, &str)], dataset: Value, representation: Value) -> (Seen,
         numerics_class: "test".to_owned(),
     };
     let plan = Plan::new(&study, &facts).unwrap();
-    let (models, cache) = (Models::new(isoscope_encoders::ComputeDevice::cpu()), RowCache::open(&folder.path().join("cache"), 0).unwrap());
+    let (models, cache) = (
+        Models::new(isoscope_encoders::ComputeDevice::cpu()),
+        RowCache::open(&folder.path().join("cache"), 0).unwrap(),
+    );
     let subject = &plan.subjects[0];
     let sources = Sources { plan: &plan, subject, base: folder.path(), models: &models, cache: &cache };
     let mut seen = Seen::default();

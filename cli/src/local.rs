@@ -35,7 +35,10 @@ impl Local {
         let state = scratch.directory(settings, "run-")?;
         // Nobody waits for tasks that are in work when a local run ends: their job has ended.
         let config = worker::config(settings, "local".to_owned(), state, Duration::ZERO)?;
-        let coordinator = Coordinator::open(CoordinatorConfig::new(state.join("coordinator"))).await?;
+        // The state goes with the process.
+        let durable = false;
+        let coordinator = CoordinatorConfig { durable, ..CoordinatorConfig::new(state.join("coordinator")) };
+        let coordinator = Coordinator::open(coordinator).await?;
         let (channel, incoming) = connect();
         let served = CancellationToken::new();
         let ended = served.clone().cancelled_owned();

@@ -69,9 +69,6 @@ async fn tables(
     style: Style,
 ) -> anyhow::Result<String> {
     let Rows { measurements, differences, models, spaces, tables, .. } = client.rows(&job.name).await?;
-    if !tables.is_empty() && style != Style::Latex {
-        return Ok(output::study_tables(&tables, &measurements, &models, &spaces));
-    }
     let shown = Shown {
         measurements: &measurements,
         differences: &differences,
@@ -79,6 +76,9 @@ async fn tables(
         spaces: &spaces,
         errors: printed.errors,
     };
+    if !tables.is_empty() && style != Style::Latex {
+        return Ok(output::study_tables(&tables, &shown, style));
+    }
     Ok(format!("{}\n", output::table(&shown, style)))
 }
 

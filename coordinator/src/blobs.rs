@@ -38,14 +38,14 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// Keeps blobs in a local directory; every write is on disk before it counts.
+    /// Keeps blobs in a local directory. When they are to be `durable`, every write is on disk before it counts.
     ///
     /// # Errors
     /// When the directory cannot be made.
-    pub fn local(directory: &Path) -> Result<Self, BlobError> {
+    pub fn local(directory: &Path, durable: bool) -> Result<Self, BlobError> {
         std::fs::create_dir_all(directory)
             .map_err(|source| BlobError::Directory { path: directory.display().to_string(), source })?;
-        Ok(Self { store: Arc::new(LocalFileSystem::new_with_prefix(directory)?.with_fsync(true)) })
+        Ok(Self { store: Arc::new(LocalFileSystem::new_with_prefix(directory)?.with_fsync(durable)) })
     }
 
     /// Stores bytes; storing them again changes nothing.
@@ -54,9 +54,18 @@ impl Blobs {
     /// When the store fails.
     pub async fn put(&self, bytes: Vec<u8>) -> Result<BlobRef, BlobError> {
         let blob = BlobRef { digest: sha256(&bytes), size: bytes.len() as u64 };
+        self.put_as(&blob, bytes).await?;
+        Ok(blob)
+    }
+
+    /// Stores the bytes of a blob whose digest has been checked.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put_as(&self, blob: &BlobRef, bytes: Vec<u8>) -> Result<(), BlobError> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&key(&blob.digest), bytes.into(), options).await {
-            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(blob),
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -113,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn a_flipped_byte_is_detected() {
         let directory = tempfile::tempdir().unwrap();
-        let blobs = Blobs::local(directory.path()).unwrap();
+        let blobs = Blobs::local(directory.path(), true).unwrap();
         let blob = blobs.put(b"state".to_vec()).await.unwrap();
         assert_eq!(blobs.get(&blob.digest).await.unwrap(), b"state");
         let hex = blob.digest.strip_prefix("sha256:").unwrap();
@@ -125,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_stored_once() {
         let directory = tempfile::tempdir().unwrap();
-        let blobs = Blobs::local(directory.path()).unwrap();
+        let blobs = Blobs::local(directory.path(), true).unwrap();
         let first = blobs.put(vec![1, 2, 3]).await.unwrap();
         assert_eq!(blobs.put(vec![1, 2, 3]).await.unwrap(), first);
         assert!(blobs.has(&first.digest).await.unwrap());

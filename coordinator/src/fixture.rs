@@ -99,13 +99,13 @@ pub(crate) fn answer(plan: &Plan, work: &Work, until: u32) -> Answer {
             let tally = Tally { dataset_rows: rows.sum(), ..Tally::default() };
             let state =
                 |l: &u32| put(format!("pass {} {} {} {l}", p.subject, p.stage, p.node.index).into_bytes());
-            let layers = subject(p.subject).layers.iter().map(state).collect();
+            let layers = p.slots.iter().map(state).collect();
             Output::Node { layers, tally: serde_json::to_string(&tally).unwrap() }
         }
         Work::Merge(m) => {
             let state =
                 |l: &u32| put(format!("merge {} {} {} {l}", m.subject, m.stage, m.node.index).into_bytes());
-            let layers = subject(m.subject).layers.iter().map(state).collect();
+            let layers = m.slots.iter().map(state).collect();
             Output::Node { layers, tally: String::new() }
         }
         Work::Finish(f) => {

@@ -41,6 +41,8 @@ pub struct CoordinatorConfig {
     pub max_failures: u32,
     /// Token that every call must show; none is asked for when absent.
     pub token: Option<String>,
+    /// Whether the state is to outlive a crash of the machine. One that goes with its process does not wait for the disk.
+    pub durable: bool,
 }
 
 impl CoordinatorConfig {
@@ -48,7 +50,15 @@ impl CoordinatorConfig {
     #[must_use]
     pub fn new(state_dir: PathBuf) -> Self {
         let (session_ttl, heartbeat) = (Duration::from_secs(30), Duration::from_secs(10));
-        Self { state_dir, session_ttl, heartbeat, max_losses: 3, max_failures: 4, token: None }
+        Self {
+            state_dir,
+            session_ttl,
+            heartbeat,
+            max_losses: 3,
+            max_failures: 4,
+            token: None,
+            durable: true,
+        }
     }
 }
 
@@ -106,8 +116,8 @@ impl Coordinator {
         let directory = |source| CoordinatorError::Directory { path: state.display().to_string(), source };
         std::fs::create_dir_all(state).map_err(directory)?;
         let lock = lock(state)?;
-        let store = Store::open(&state.join("coordinator.sqlite")).await?;
-        let blobs = Blobs::local(&state.join("blobs"))?;
+        let store = Store::open(&state.join("coordinator.sqlite"), config.durable).await?;
+        let blobs = Blobs::local(&state.join("blobs"), config.durable)?;
         let uploads = Uploads::open(&state.join("uploads")).map_err(directory)?;
         let retries = Retries { max_failures: config.max_failures, max_losses: config.max_losses };
         let engine = Arc::new(Engine::new(store, blobs, config.session_ttl, retries));

@@ -62,11 +62,19 @@ pub fn add_gram(x: ArrayView2<'_, f64>, gram: &mut Array2<f64>) {
     }
 }
 
+/// Side of the squares that [`mirror_lower`] copies: one is read by rows and written by columns while both stay in the first cache.
+const MIRROR_BLOCK: usize = 32;
+
 /// Copies the lower triangle of a square matrix over its upper one.
 pub fn mirror_lower(a: &mut Array2<f64>) {
-    for i in 0..a.nrows() {
-        for j in 0..i {
-            a[[j, i]] = a[[i, j]];
+    let d = a.nrows();
+    for row in (0..d).step_by(MIRROR_BLOCK) {
+        for col in (0..=row).step_by(MIRROR_BLOCK) {
+            for i in row..(row + MIRROR_BLOCK).min(d) {
+                for j in col..(col + MIRROR_BLOCK).min(i) {
+                    a[[j, i]] = a[[i, j]];
+                }
+            }
         }
     }
 }

@@ -28,6 +28,30 @@ pub enum Work {
     Finish(Finish),
 }
 
+impl Work {
+    /// What it is, in one word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Survey { .. } => "survey",
+            Self::Pass(_) => "pass",
+            Self::Merge(_) => "merge",
+            Self::Finish(_) => "finish",
+        }
+    }
+
+    /// Its stage; 0 for a survey.
+    #[must_use]
+    pub fn stage(&self) -> u32 {
+        match self {
+            Self::Survey { .. } => 0,
+            Self::Pass(pass) => pass.stage,
+            Self::Merge(merge) => merge.stage,
+            Self::Finish(finish) => finish.stage,
+        }
+    }
+}
+
 /// One pass over the shards of a block of one subject: all layers, all spaces, all ops of the stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pass {
@@ -39,7 +63,10 @@ pub struct Pass {
     pub stage: u32,
     /// The block.
     pub node: Node,
-    /// [`crate::state::Broadcast`] of each layer in the plan's order; empty in stage 1.
+    /// Slots of the layers that are still at work, ascending.
+    #[serde(default)]
+    pub slots: Vec<u32>,
+    /// [`crate::state::Broadcast`] of each of them; empty in stage 1.
     pub broadcasts: Vec<BlobRef>,
 }
 
@@ -54,7 +81,10 @@ pub struct Merge {
     pub stage: u32,
     /// The node that results.
     pub node: Node,
-    /// [`crate::state::LayerState`] of each child in order, for each layer in the plan's order.
+    /// Slots of the layers that are still at work, ascending.
+    #[serde(default)]
+    pub slots: Vec<u32>,
+    /// [`crate::state::LayerState`] of each child in order, for each of those layers.
     pub layers: Vec<Vec<BlobRef>>,
     /// [`crate::state::Broadcast`] of each layer under which the states were made; empty in stage 1.
     pub broadcasts: Vec<BlobRef>,
@@ -84,9 +114,9 @@ pub struct Finish {
 pub enum Output {
     /// [`crate::facts::Facts`] as JSON, of a survey.
     Facts(BlobRef),
-    /// [`crate::state::LayerState`] of each layer in the plan's order, and the [`crate::result::Tally`] of a pass.
+    /// [`crate::state::LayerState`] of each layer that is at work, and the [`crate::result::Tally`] of a pass.
     Node {
-        /// One blob a layer.
+        /// One blob a layer, in the order of the task's slots.
         layers: Vec<BlobRef>,
         /// Counts of a stage-1 pass, as JSON; empty after a merge.
         tally: String,

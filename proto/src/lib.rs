@@ -12,7 +12,7 @@ pub mod time;
 pub use prost_types;
 
 /// Version of the worker protocol that this build speaks; a coordinator refuses any other.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Most bytes of a blob in one upload message.
 pub const UPLOAD_CHUNK: usize = 1024 * 1024;

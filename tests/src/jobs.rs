@@ -8,6 +8,7 @@ use isoscope_core::state::decode;
 use isoscope_core::study::Study;
 use isoscope_core::task::{BlobRef, Finish, Output, Pass, Work};
 use isoscope_worker::blobs::Blobs;
+use isoscope_worker::fetched::Fetched;
 use isoscope_worker::models::Models;
 use isoscope_worker::source::RowCache;
 use isoscope_worker::tasks::{self, Context};
@@ -67,6 +68,7 @@ struct Job<'a> {
     plugins: &'a PluginSet,
     base: &'a Path,
     blobs: MemoryBlobs,
+    fetched: Fetched,
     models: Models,
     cache: RowCache,
     _directory: tempfile::TempDir,
@@ -76,8 +78,8 @@ impl<'a> Job<'a> {
     fn new(plugins: &'a PluginSet, base: &'a Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cache = RowCache::open(directory.path(), 1 << 30).expect("a row cache");
-        let (blobs, models) = (MemoryBlobs::default(), Models::default());
-        Self { plugins, base, blobs, models, cache, _directory: directory }
+        let (blobs, fetched, models) = (MemoryBlobs::default(), Fetched::default(), Models::default());
+        Self { plugins, base, blobs, fetched, models, cache, _directory: directory }
     }
 
     fn task(&self, work: &Work) -> Output {
@@ -85,6 +87,7 @@ impl<'a> Job<'a> {
         let context = Context {
             blobs: &self.blobs,
             plugins: self.plugins,
+            fetched: &self.fetched,
             models: &self.models,
             cache: &self.cache,
             base: self.base,
@@ -115,23 +118,23 @@ impl<'a> Job<'a> {
     ) {
         let planned = &plan.subjects[subject as usize];
         let (mut broadcasts, mut carries): (Vec<BlobRef>, Vec<BlobRef>) = (Vec::new(), Vec::new());
+        let mut slots: Vec<u32> = (0..planned.layers.len() as u32).collect();
         let mut stage = 1;
-        loop {
+        while !slots.is_empty() {
             let nodes: Vec<Vec<BlobRef>> = planned
                 .groups()
                 .into_iter()
                 .map(|node| {
-                    let broadcasts = broadcasts.clone();
-                    let pass = Pass { plan: blob.clone(), subject, stage, node, broadcasts };
+                    let (slots, broadcasts) = (slots.clone(), broadcasts.clone());
+                    let pass = Pass { plan: blob.clone(), subject, stage, node, slots, broadcasts };
                     let Output::Node { layers, .. } = self.task(&Work::Pass(pass)) else {
                         panic!("a pass yields a node")
                     };
                     layers
                 })
                 .collect();
-            let (mut next, mut kept, mut more) = (Vec::new(), Vec::new(), false);
-            for slot in 0..planned.layers.len() as u32 {
-                let i = slot as usize;
+            let (mut left, mut next, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+            for (i, slot) in slots.into_iter().enumerate() {
                 let finish = Finish {
                     plan: blob.clone(),
                     subject,
@@ -146,14 +149,13 @@ impl<'a> Job<'a> {
                     panic!("the end of a stage yields a layer")
                 };
                 self.collect(plan, &report, reports.entry((subject, slot)).or_default());
-                next.push(broadcast);
-                kept.push(carry);
-                more |= again;
+                if again {
+                    left.push(slot);
+                    next.push(broadcast);
+                    kept.push(carry);
+                }
             }
-            if stage >= plan.stages && !more {
-                return;
-            }
-            (broadcasts, carries) = (next, kept);
+            (slots, broadcasts, carries) = (left, next, kept);
             stage += 1;
         }
     }

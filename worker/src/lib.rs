@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod dataset;
 pub mod encode;
 pub mod error;
+pub mod fetched;
 pub mod finish;
 pub mod groups;
 pub mod lease;

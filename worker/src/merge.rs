@@ -13,7 +13,7 @@ use isoscope_core::tree::Growing;
 /// When a state cannot be read, or states do not belong together.
 pub fn run(context: &Context<'_>, merge: &Merge) -> Result<Output, WorkerError> {
     let planned = Planned::fetch(context, &merge.plan, merge.subject)?;
-    let stages = planned.layer_stages(context, merge.stage, &merge.broadcasts)?;
+    let stages = planned.layer_stages(context, merge.stage, &merge.slots, &merge.broadcasts)?;
     let mut layers = Vec::new();
     for (stage, children) in stages.iter().zip(&merge.layers) {
         let state = fold_fetched(context, stage, children, |_| Ok(()))?;

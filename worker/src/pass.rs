@@ -19,7 +19,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 /// When the source, the encoder or an op fails, or the task is revoked.
 pub fn run(context: &Context<'_>, pass: &Pass) -> Result<Output, WorkerError> {
     let planned = Planned::fetch(context, &pass.plan, pass.subject)?;
-    let stages = planned.layer_stages(context, pass.stage, &pass.broadcasts)?;
+    let stages = planned.layer_stages(context, pass.stage, &pass.slots, &pass.broadcasts)?;
     let sources = Sources {
         plan: planned.plan(),
         subject: planned.subject(),
@@ -34,7 +34,7 @@ pub fn run(context: &Context<'_>, pass: &Pass) -> Result<Output, WorkerError> {
         let mut counter = ShardCounter::default();
         for shard in first {
             context.check_revoked()?;
-            let (states, counts) = absorb_shard(&sources, &stages, shard)?;
+            let (states, counts) = absorb_shard(&sources, &pass.slots, &stages, shard)?;
             tally.add(&counts);
             counter.push(&stages, &mut merged, states)?;
             context.progress();
@@ -50,25 +50,30 @@ pub fn run(context: &Context<'_>, pass: &Pass) -> Result<Output, WorkerError> {
     Ok(Output::Node { layers, tally })
 }
 
-/// Absorbs one shard on every layer.
+/// Absorbs one shard on every layer that is at work.
 fn absorb_shard(
     sources: &Sources<'_>,
+    slots: &[u32],
     stages: &[LayerStage],
     shard: u64,
 ) -> Result<(Vec<NodeState>, Tally), WorkerError> {
     let absorb = |on_host| {
-        let runs = stages.iter().map(LayerStage::begin).collect::<Result<Vec<_>, _>>()?;
+        let mut runs: Vec<Option<ShardRun<'_>>> = sources.subject.layers.iter().map(|_| None).collect();
+        for (&slot, stage) in slots.iter().zip(stages) {
+            runs[slot as usize] = Some(stage.begin()?);
+        }
         let mut sink = Absorber { sources, runs, dropped: 0, on_host };
         let tally = sources.shard(shard, &mut sink)?;
         Ok::<_, WorkerError>((sink, tally))
     };
     let (mut sink, mut tally) = absorb(false)?;
-    let fetched = sink.runs.iter_mut().map(ShardRun::fetch_from_device).collect::<Result<Vec<_>, _>>()?;
+    let runs = sink.runs.iter_mut().flatten();
+    let fetched = runs.map(ShardRun::fetch_from_device).collect::<Result<Vec<_>, _>>()?;
     if fetched.contains(&false) {
         (sink, tally) = absorb(true)?;
     }
     tally.nonfinite_rows = sink.dropped;
-    Ok((sink.runs.into_iter().map(ShardRun::save).collect::<Result<_, _>>()?, tally))
+    Ok((sink.runs.into_iter().flatten().map(ShardRun::save).collect::<Result<_, _>>()?, tally))
 }
 
 /// Merges shards as they come, keeping one state per level of the merge tree: the association is that of [`tree::fold`].
@@ -113,7 +118,8 @@ fn fold_right(stage: &LayerStage, mut stack: Vec<NodeState>) -> Result<NodeState
 /// Widens, pools and checks rows on their way into the runs of a shard.
 struct Absorber<'a> {
     sources: &'a Sources<'a>,
-    runs: Vec<ShardRun<'a>>,
+    /// By slot; none for a layer that is not at work any more.
+    runs: Vec<Option<ShardRun<'a>>>,
     dropped: u64,
     /// Takes all rows to the host, even those whose sums a device could fold.
     on_host: bool,
@@ -121,7 +127,7 @@ struct Absorber<'a> {
 
 impl RowSink for Absorber<'_> {
     fn wants(&self, layer: usize) -> bool {
-        self.runs.get(layer).is_some_and(ShardRun::is_active)
+        self.runs.get(layer).and_then(Option::as_ref).is_some_and(ShardRun::is_active)
     }
 
     fn rows(
@@ -146,7 +152,7 @@ impl RowSink for Absorber<'_> {
         states: &DeviceStates<'_>,
         kept: &[u32],
     ) -> Result<bool, WorkerError> {
-        match self.runs.get_mut(layer) {
+        match self.runs.get_mut(layer).and_then(Option::as_mut) {
             Some(run) if !self.on_host && self.sources.plan.study.representation.unit == Unit::Token => {
                 run.fold_on_device(states, kept)
             }
@@ -165,6 +171,9 @@ impl RowSink for Absorber<'_> {
         right: ArrayView2<'_, f64>,
         columns: &Columns,
     ) -> Result<(), WorkerError> {
+        if !self.wants(slot) {
+            return Ok(());
+        }
         let unit = if self.sources.subject.model.is_some() { self.unit() } else { Unit::Token };
         match (rows::pool(unit, left, columns), rows::pool(unit, right, columns)) {
             (Some((left, columns)), Some((right, _))) => {
@@ -190,6 +199,7 @@ impl Absorber<'_> {
         let run = self
             .runs
             .get_mut(layer)
+            .and_then(Option::as_mut)
             .ok_or_else(|| WorkerError::task("rows of a layer that is not planned"))?;
         let mut bad: Vec<usize> = views.iter().flat_map(|view| rows::nonfinite(*view)).collect();
         if bad.is_empty() {

@@ -1,7 +1,8 @@
 //! Tasks, dispatched; and what every task has at hand.
 
-use crate::blobs::{self, Blobs};
+use crate::blobs::Blobs;
 use crate::error::WorkerError;
+use crate::fetched::Fetched;
 use crate::models::Models;
 use crate::plugins::PluginSet;
 use crate::source::RowCache;
@@ -11,6 +12,7 @@ use isoscope_core::plan::{Plan, Subject};
 use isoscope_core::state::Broadcast;
 use isoscope_core::task::{BlobRef, Output, Work};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What a task has at hand while it runs.
@@ -19,6 +21,8 @@ pub struct Context<'a> {
     pub blobs: &'a dyn Blobs,
     /// The plugins of the worker.
     pub plugins: &'a PluginSet,
+    /// Plans and broadcasts of earlier tasks.
+    pub fetched: &'a Fetched,
     /// Loaded encoders.
     pub models: &'a Models,
     /// Rows kept from earlier passes.
@@ -63,7 +67,7 @@ pub fn run(context: &Context<'_>, work: &Work) -> Result<Output, WorkerError> {
 
 /// A plan and the subject of a task.
 pub struct Planned {
-    plan: Plan,
+    plan: Arc<Plan>,
     subject: usize,
 }
 
@@ -73,7 +77,7 @@ impl Planned {
     /// # Errors
     /// When it cannot be had, or has no such subject.
     pub fn fetch(context: &Context<'_>, plan: &BlobRef, subject: u32) -> Result<Self, WorkerError> {
-        let plan = Plan::from_bytes(&context.blobs.get(plan)?)?;
+        let plan = context.fetched.plan(context.blobs, plan)?;
         let subject = subject as usize;
         if subject >= plan.subjects.len() {
             return Err(WorkerError::task(format!("the plan has no subject {subject}")));
@@ -98,7 +102,23 @@ impl Planned {
         &self.plan.subjects[self.subject]
     }
 
-    /// Resolves the work of a stage on each layer, in the plan's order.
+    /// What a stage begins with on one layer: nothing in the first.
+    ///
+    /// # Errors
+    /// When it is missing, or cannot be had.
+    pub fn broadcast(
+        context: &Context<'_>,
+        stage: u32,
+        blob: Option<&BlobRef>,
+    ) -> Result<Arc<Broadcast>, WorkerError> {
+        match blob {
+            Some(blob) => context.fetched.broadcast(context.blobs, blob),
+            None if stage == 1 => Ok(Arc::default()),
+            None => Err(WorkerError::task(format!("stage {stage} has no broadcast for a layer"))),
+        }
+    }
+
+    /// Resolves the work of a stage on each layer that is at work, in the order of the slots.
     ///
     /// # Errors
     /// When broadcasts are missing or an op refuses to open.
@@ -106,18 +126,16 @@ impl Planned {
         &self,
         context: &Context<'_>,
         stage: u32,
+        slots: &[u32],
         broadcasts: &[BlobRef],
     ) -> Result<Vec<LayerStage>, WorkerError> {
-        let resolve = |i: usize| {
-            let broadcast: Broadcast = match broadcasts.get(i) {
-                Some(blob) => blobs::get(context.blobs, "broadcast", blob)?,
-                None if stage == 1 => Broadcast::default(),
-                None => {
-                    return Err(WorkerError::task(format!("stage {stage} has no broadcast for layer {i}")));
-                }
-            };
-            LayerStage::new(&self.plan, self.subject(), i as u32, stage, &broadcast, context.plugins)
+        let resolve = |(i, &slot): (usize, &u32)| {
+            if slot as usize >= self.subject().layers.len() {
+                return Err(WorkerError::task(format!("the subject has no layer slot {slot}")));
+            }
+            let broadcast = Self::broadcast(context, stage, broadcasts.get(i))?;
+            LayerStage::new(&self.plan, self.subject(), slot, stage, &broadcast, context.plugins)
         };
-        (0..self.subject().layers.len()).map(resolve).collect()
+        slots.iter().enumerate().map(resolve).collect()
     }
 }

@@ -39,7 +39,7 @@ fn line(text: &mut String, cells: impl Iterator<Item = String>) {
 }
 
 /// Takes the meaning from characters that Markdown gives one.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let special = |c: char| "|*_`\\<".contains(c);
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }

@@ -1,32 +1,32 @@
-//! The tables that a study asks for, in Markdown: for the terminal, for a page, and for a paper.
+//! The tables that a study asks for, in Markdown: for the terminal and for a page.
 
-use super::cell::NULL;
+use super::cell::{Cell, NULL};
 use super::heading::Heading;
-use super::metric::distinct;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use super::marks::Marks;
+use super::metric::{distinct, errors, metrics};
+use super::{Shown, Style};
+use comfy_table::{CellAlignment, Table, presets};
 use isoscope_core::result::Measurement;
 use isoscope_core::study::{Layers, TableRows, TableSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// Draws the tables of a study below each other. A value is followed by its standard error where it has one; `–` is a value that could
-/// not be had, with its reason below the table.
+/// Draws the tables of a study below each other. A value that differs from the baseline encoder's is marked, as in any other table,
+/// and is followed by its standard error where errors are wanted; `–` is a value that could not be had, with its reason below the table.
 #[must_use]
-pub(crate) fn study_tables(
-    specs: &[TableSpec],
-    rows: &[Measurement],
-    models: &[String],
-    spaces: &[String],
-) -> String {
-    let datasets = distinct(rows.iter().map(|row| row.key.dataset.as_str()));
+pub(crate) fn study_tables(specs: &[TableSpec], shown: &Shown<'_>, style: Style) -> String {
+    let datasets = distinct(shown.measurements.iter().map(|row| row.key.dataset.as_str()));
+    let marks: Vec<Marks<'_>> =
+        datasets.iter().map(|dataset| Marks::of(shown.differences, dataset)).collect();
     let mut parts = Vec::new();
     for spec in specs {
-        for dataset in &datasets {
-            let of_dataset = rows.iter().filter(|row| row.key.dataset == *dataset);
-            let chosen = Chosen::new(spec, of_dataset, models, spaces);
+        for (dataset, marks) in datasets.iter().zip(&marks) {
+            let of_dataset = shown.measurements.iter().filter(|row| row.key.dataset == *dataset);
+            let chosen = Chosen::new(spec, of_dataset, shown.models, shown.spaces);
             if !chosen.cells.is_empty() {
                 let of = if datasets.len() > 1 { format!(" ({dataset})") } else { String::new() };
-                parts.push(format!("### {}{of}\n\n{}", spec.title, chosen.draw(spec)));
+                let drawn = Drawing { spec, marks, errors: shown.errors, style }.draw(&chosen);
+                parts.push(format!("### {}{of}\n\n{drawn}", spec.title));
             }
         }
     }
@@ -93,54 +93,88 @@ impl<'a> Chosen<'a> {
             TableRows::Metric => ((0, space, metric, name), (0, String::new(), model)),
         })
     }
+}
 
-    fn draw(&self, spec: &TableSpec) -> String {
-        let rows: BTreeSet<&Row> = self.cells.keys().map(|(row, _)| row).collect();
-        let columns: BTreeSet<&Column> = self.cells.keys().map(|(_, column)| column).collect();
-        let several_spaces = self.cells.values().map(|row| &row.key.space).collect::<BTreeSet<_>>().len() > 1;
+/// How the values of a table are drawn.
+struct Drawing<'a> {
+    spec: &'a TableSpec,
+    marks: &'a Marks<'a>,
+    errors: bool,
+    style: Style,
+}
+
+impl Drawing<'_> {
+    fn draw(&self, chosen: &Chosen<'_>) -> String {
+        let rows: BTreeSet<&Row> = chosen.cells.keys().map(|(row, _)| row).collect();
+        let columns: BTreeSet<&Column> = chosen.cells.keys().map(|(_, column)| column).collect();
+        let spaces: BTreeSet<&str> = chosen.cells.values().map(|row| row.key.space.as_str()).collect();
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
-        let mut head = vec![match spec.rows {
-            TableRows::Space => "space".to_owned(),
-            TableRows::Layer => "layer".to_owned(),
-            TableRows::Metric => "value".to_owned(),
-        }];
-        head.extend(columns.iter().map(|(_, metric, model)| {
-            let model = self.models.get(*model).copied().unwrap_or_default();
-            format!("{} {model}", shown(metric)).trim().to_owned()
-        }));
-        table.set_header(head);
-        let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let head = match self.spec.rows {
+            TableRows::Space => "space",
+            TableRows::Layer => "layer",
+            TableRows::Metric => "value",
+        };
+        let heads = columns.iter().map(|(_, metric, model)| {
+            let model = chosen.models.get(*model).copied().unwrap_or_default();
+            format!("{} {model}", name_of(metric)).trim().to_owned()
+        });
+        table.set_header(std::iter::once(head.to_owned()).chain(heads));
         for row in rows {
-            let (layer, space, _, metric) = row;
-            let space = self.spaces.get(*space).copied().unwrap_or_default();
-            let label = match spec.rows {
-                TableRows::Space => space.to_owned(),
-                TableRows::Layer if several_spaces => format!("{layer} {space}"),
-                TableRows::Layer => layer.to_string(),
-                TableRows::Metric if several_spaces => format!("{} {space}", shown(metric)),
-                TableRows::Metric => shown(metric),
-            };
-            let mut line = vec![Cell::new(label)];
+            let mut line = vec![comfy_table::Cell::new(self.label(row, chosen, spaces.len() > 1))];
             for column in &columns {
-                let cell = self.cells.get(&(row.clone(), (*column).clone()));
-                if let Some(cell) = cell.filter(|cell| cell.value.is_none()) {
-                    reasons.entry(cell.status.as_str()).or_default().insert(cell.key.metric.as_str());
-                }
-                let text = cell.map(|cell| write(cell)).unwrap_or_default();
-                line.push(Cell::new(text).set_alignment(CellAlignment::Right));
+                let value = chosen.cells.get(&(row.clone(), (*column).clone()));
+                let text = value.map(|value| self.write(value)).unwrap_or_default();
+                line.push(comfy_table::Cell::new(text).set_alignment(CellAlignment::Right));
             }
             table.add_row(line);
         }
         let mut text = format!("{table}\n");
-        for (reason, metrics) in reasons {
-            let metrics: Vec<&str> = metrics.into_iter().collect();
-            let _ = writeln!(text, "\n{NULL} {reason} ({})", metrics.join(", "));
-        }
-        if !spec.note.is_empty() {
-            let _ = writeln!(text, "\n{}", spec.note.trim());
+        for note in self.notes(chosen) {
+            let _ = writeln!(text, "\n{note}");
         }
         text
+    }
+
+    fn label(&self, row: &Row, chosen: &Chosen<'_>, several_spaces: bool) -> String {
+        let (layer, space, _, metric) = row;
+        let space = chosen.spaces.get(*space).copied().unwrap_or_default();
+        match self.spec.rows {
+            TableRows::Space => space.to_owned(),
+            TableRows::Layer if several_spaces => format!("{layer} {space}"),
+            TableRows::Layer => layer.to_string(),
+            TableRows::Metric if several_spaces => format!("{} {space}", name_of(metric)),
+            TableRows::Metric => name_of(metric),
+        }
+    }
+
+    fn write(&self, row: &Measurement) -> String {
+        let cell = Cell::of(row, Heading::of(&row.key.metric).1, self.errors, self.marks.has(row));
+        match (cell.marked, self.style) {
+            (true, Style::Markdown) => format!("{}\\*", cell.text),
+            (true, _) => format!("{}*", cell.text),
+            (false, _) => cell.text,
+        }
+    }
+
+    /// What the marks and errors are, why values are missing, and what the study says itself.
+    fn notes(&self, chosen: &Chosen<'_>) -> Vec<String> {
+        let shown: Vec<&Measurement> = chosen.cells.values().copied().collect();
+        let mut reasons = BTreeMap::<&str, BTreeSet<String>>::new();
+        for row in shown.iter().filter(|row| row.value.is_none()) {
+            reasons.entry(row.status.as_str()).or_default().insert(name_of(&name(row)));
+        }
+        let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+        let reason = |(reason, names)| format!("{NULL} {reason} ({})", list(names));
+        let mut notes: Vec<String> = reasons.into_iter().map(reason).collect();
+        let scalars = metrics(&shown);
+        notes.extend(self.marks.notes(&scalars));
+        notes.extend(errors(&scalars, self.errors));
+        if self.style == Style::Markdown {
+            notes.iter_mut().for_each(|note| *note = super::markdown::escaped(note));
+        }
+        notes.extend((!self.spec.note.is_empty()).then(|| self.spec.note.trim().to_owned()));
+        notes
     }
 }
 
@@ -159,18 +193,9 @@ fn name(row: &Measurement) -> String {
 }
 
 /// The name that a person reads.
-fn shown(name: &str) -> String {
+fn name_of(name: &str) -> String {
     match name.split_once('#') {
         Some((id, part)) => format!("{} {part}", Heading::of(id).1.name(id)),
         None => Heading::of(name).1.name(name).to_owned(),
-    }
-}
-
-fn write(row: &Measurement) -> String {
-    let heading = Heading::of(&row.key.metric).1;
-    match (row.value, row.std_err) {
-        (Some(value), Some(error)) => format!("{} ± {}", heading.write(value), heading.write_error(error)),
-        (Some(value), None) => heading.write(value),
-        (None, _) => NULL.to_owned(),
     }
 }

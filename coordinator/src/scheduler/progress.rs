@@ -116,11 +116,10 @@ impl JobProgress {
     pub fn summary(&self) -> Summary {
         let stages = self.subjects.iter().map(SubjectProgress::stages).max().unwrap_or(1);
         let working = self.subjects.iter().filter(|s| !s.is_finished()).map(SubjectProgress::stage).min();
-        let tasks = |s: &SubjectProgress| s.tasks_per_stage() * u64::from(s.stages());
         Summary {
             stage: working.unwrap_or(stages),
             stages,
-            tasks_total: 1 + self.subjects.iter().map(tasks).sum::<u64>(),
+            tasks_total: 1 + self.subjects.iter().map(SubjectProgress::tasks).sum::<u64>(),
         }
     }
 

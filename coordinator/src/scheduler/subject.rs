@@ -5,6 +5,7 @@ use isoscope_core::plan::{Delays, Plan, Subject};
 use isoscope_core::result::Tally;
 use isoscope_core::task::{BlobRef, Finish, Merge, Output, Pass, Work};
 use isoscope_core::tree::Node;
+use std::collections::BTreeMap;
 
 /// Most stages of a subject; an op that asks for more never converges.
 const MOST_STAGES: u32 = 10_000;
@@ -26,39 +27,47 @@ pub(super) struct SubjectProgress {
     index: u32,
     plan: BlobRef,
     subject: Subject,
-    last_planned: u32,
+    /// The last stage with planned work on the layer of each slot.
+    last_planned: Vec<u32>,
     stage: u32,
-    finished: bool,
+    /// Slots of the layers that are at work in this stage; none once the subject is finished.
+    slots: Vec<u32>,
+    /// Tasks of the stages before this one.
+    tasks_before: u64,
     tally: Tally,
     blocks: Vec<Option<Layers>>,
     groups: Vec<Option<Layers>>,
+    /// Of each layer at work, as are the broadcasts and carries of the stage before.
     ends: Vec<Option<LayerEnd>>,
     broadcasts: Vec<BlobRef>,
     carries: Vec<BlobRef>,
-    reports: Vec<BlobRef>,
+    /// By stage and slot.
+    reports: BTreeMap<(u32, u32), BlobRef>,
 }
 
 impl SubjectProgress {
     pub(super) fn new(plan: &Plan, blob: &BlobRef, index: u32, subject: &Subject) -> Self {
+        let slots: Vec<u32> = (0..subject.layers.len() as u32).collect();
         Self {
             index,
             plan: blob.clone(),
-            last_planned: plan.last_stage(subject, &Delays::new()),
+            last_planned: slots.iter().map(|&l| plan.last_stage(subject, l, &Delays::new())).collect(),
             stage: 1,
-            finished: false,
+            tasks_before: 0,
             tally: Tally::default(),
             blocks: vec![None; subject.blocks().len()],
             groups: vec![None; subject.groups().len()],
-            ends: vec![None; subject.layers.len()],
+            ends: vec![None; slots.len()],
+            slots,
             broadcasts: Vec::new(),
             carries: Vec::new(),
-            reports: Vec::new(),
+            reports: BTreeMap::new(),
             subject: subject.clone(),
         }
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.finished
+        self.slots.is_empty()
     }
 
     pub(super) fn stage(&self) -> u32 {
@@ -66,7 +75,7 @@ impl SubjectProgress {
     }
 
     pub(super) fn stages(&self) -> u32 {
-        self.last_planned.max(self.stage)
+        self.last_planned.iter().copied().max().unwrap_or(1).max(self.stage)
     }
 
     pub(super) fn tally(&self) -> &Tally {
@@ -74,15 +83,26 @@ impl SubjectProgress {
     }
 
     /// Reports of all stages so far, stage by stage and in order of layers.
-    pub(super) fn reports(&self) -> &[BlobRef] {
-        &self.reports
+    pub(super) fn reports(&self) -> impl Iterator<Item = &BlobRef> {
+        self.reports.values()
     }
 
-    /// Number of tasks in each stage.
-    pub(super) fn tasks_per_stage(&self) -> u64 {
+    /// Number of tasks, as far as is known: those of the stages so far, and those that are planned.
+    pub(super) fn tasks(&self) -> u64 {
+        let later = (self.stage + 1..=self.stages()).map(|stage| {
+            self.tasks_of(self.last_planned.iter().filter(|&&last| last >= stage).count())
+        });
+        self.tasks_before + self.tasks_of(self.slots.len()) + later.sum::<u64>()
+    }
+
+    /// Number of tasks of a stage in which so many layers are at work.
+    fn tasks_of(&self, layers: usize) -> u64 {
+        if layers == 0 {
+            return 0;
+        }
         let merges =
             (0..self.groups.len()).filter(|&g| self.children(g).len() > 1 && self.has_merges()).count();
-        (self.blocks.len() + merges + self.ends.len()) as u64
+        (self.blocks.len() + merges + layers) as u64
     }
 
     /// The passes of the present stage.
@@ -93,6 +113,7 @@ impl SubjectProgress {
                 subject: self.index,
                 stage: self.stage,
                 node,
+                slots: self.slots.clone(),
                 broadcasts: self.broadcasts.clone(),
             })
         };
@@ -120,13 +141,14 @@ impl SubjectProgress {
             }
             (Work::Finish(finish), Output::Layer { report, broadcast, carry, again }) => {
                 self.in_stage(finish.stage)?;
-                let layer = fresh(&self.ends, u64::from(finish.slot))?;
+                let layer = self.slots.binary_search(&finish.slot).map_err(|_| ProgressError::NotExpected)?;
+                let layer = fresh(&self.ends, layer as u64)?;
                 if *again && self.stage >= MOST_STAGES {
                     return Err(ProgressError::Endless { slot: finish.slot, most: MOST_STAGES });
                 }
                 self.ends[layer] =
                     Some(LayerEnd { broadcast: broadcast.clone(), carry: carry.clone(), again: *again });
-                self.note_report(layer, report);
+                self.reports.insert((self.stage, finish.slot), report.clone());
                 Ok(self.after_end())
             }
             _ => Err(ProgressError::WrongOutput),
@@ -134,20 +156,12 @@ impl SubjectProgress {
     }
 
     fn in_stage(&self, stage: u32) -> Result<(), ProgressError> {
-        if stage == self.stage && !self.finished { Ok(()) } else { Err(ProgressError::NotExpected) }
+        if stage == self.stage && !self.is_finished() { Ok(()) } else { Err(ProgressError::NotExpected) }
     }
 
     fn one_per_layer(&self, layers: &[BlobRef]) -> Result<(), ProgressError> {
-        let wanted = self.subject.layers.len();
+        let wanted = self.slots.len();
         if layers.len() == wanted { Ok(()) } else { Err(ProgressError::Layers { got: layers.len(), wanted }) }
-    }
-
-    /// Reports are kept in order of layers, whatever the order in which they come.
-    fn note_report(&mut self, layer: usize, report: &BlobRef) {
-        let layers = self.subject.layers.len();
-        let start = (self.stage as usize - 1) * layers;
-        self.reports.resize(start + layers, BlobRef { digest: String::new(), size: 0 });
-        self.reports[start + layer] = report.clone();
     }
 
     fn has_merges(&self) -> bool {
@@ -171,13 +185,13 @@ impl SubjectProgress {
             self.groups[group] = Some((*only).clone());
             return self.after_group();
         }
-        let layers =
-            (0..self.subject.layers.len()).map(|l| done.iter().map(|node| node[l].clone()).collect());
+        let layers = (0..self.slots.len()).map(|l| done.iter().map(|node| node[l].clone()).collect());
         vec![Work::Merge(Merge {
             plan: self.plan.clone(),
             subject: self.index,
             stage: self.stage,
             node: Node { level: self.subject.group_level, index: group as u64 },
+            slots: self.slots.clone(),
             layers: layers.collect(),
             broadcasts: self.broadcasts.clone(),
         })]
@@ -187,34 +201,41 @@ impl SubjectProgress {
         let Some(done) = self.groups.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
             return Vec::new();
         };
-        let finish = |l: usize| {
+        let finish = |(l, &slot): (usize, &u32)| {
             Work::Finish(Finish {
                 plan: self.plan.clone(),
                 subject: self.index,
                 stage: self.stage,
-                slot: l as u32,
+                slot,
                 groups: done.iter().map(|group| group[l].clone()).collect(),
                 broadcast: self.broadcasts.get(l).cloned(),
                 carry: self.carries.get(l).cloned(),
             })
         };
-        (0..self.subject.layers.len()).map(finish).collect()
+        self.slots.iter().enumerate().map(finish).collect()
     }
 
     fn after_end(&mut self) -> Vec<Work> {
         let Some(ends) = self.ends.iter().cloned().collect::<Option<Vec<LayerEnd>>>() else {
             return Vec::new();
         };
-        if self.stage >= self.last_planned && !ends.iter().any(|end| end.again) {
-            self.finished = true;
+        self.tasks_before += self.tasks_of(self.slots.len());
+        let goes_on = |slot: u32, end: &LayerEnd| {
+            end.again || self.last_planned.get(slot as usize).is_some_and(|&last| last > self.stage)
+        };
+        let slots = std::mem::take(&mut self.slots);
+        let next = slots.into_iter().zip(ends).filter(|(slot, end)| goes_on(*slot, end));
+        let (slots, ends): (Vec<u32>, Vec<LayerEnd>) = next.unzip();
+        if slots.is_empty() {
             return Vec::new();
         }
+        self.slots = slots;
         self.broadcasts = ends.iter().map(|end| end.broadcast.clone()).collect();
         self.carries = ends.into_iter().map(|end| end.carry).collect();
         self.stage += 1;
         self.blocks.fill(None);
         self.groups.fill(None);
-        self.ends.fill(None);
+        self.ends = vec![None; self.slots.len()];
         self.passes()
     }
 }

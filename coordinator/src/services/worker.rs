@@ -163,7 +163,7 @@ impl WorkerService for Workers {
             let offset = u64::try_from(part.offset).unwrap_or(u64::MAX);
             let taken = self.uploads.take(&blob, offset, &part.data).await;
             if let Some(whole) = taken.map_err(|e| upload_status(&e))? {
-                self.engine.blobs.put(whole).await.map_err(status)?;
+                self.engine.blobs.put_as(&blob, whole).await.map_err(status)?;
             }
         }
         let committed_bytes = match &answer {

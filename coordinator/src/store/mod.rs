@@ -84,17 +84,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the database at `path` and brings its schema up to date.
+    /// Opens or makes the database at `path` and brings its schema up to date. When it is to be `durable`, every commit is on disk
+    /// before it counts.
     ///
     /// # Errors
     /// When it cannot be opened, or is of a newer version.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub async fn open(path: &Path, durable: bool) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if durable { SqliteSynchronous::Full } else { SqliteSynchronous::Off })
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;

@@ -27,7 +27,7 @@ const RETRIES: Retries = Retries { max_failures: 3, max_losses: 2 };
 
 /// A store with the job `j` and the workers `a` and `b`, whose sessions end at 100.
 async fn store(directory: &tempfile::TempDir) -> Store {
-    let store = Store::open(&directory.path().join("db.sqlite")).await.unwrap();
+    let store = Store::open(&directory.path().join("db.sqlite"), true).await.unwrap();
     store.create_job(&new_job("j"), survey(), 0).await.unwrap();
     for (id, memory_bytes) in [("a", 10), ("b", 20)] {
         let capabilities = Capabilities { memory_bytes, slots: 1, ..Capabilities::default() };

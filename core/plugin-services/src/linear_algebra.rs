@@ -1,6 +1,6 @@
 //! LAPACK and BLAS on the plain slices that cross the plugin boundary.
 
-use isoscope_core::linalg::eigh;
+use crate::eigh;
 use isoscope_plugin_host::Gemm;
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder, linalg::general_mat_mul};
 

@@ -1,6 +1,7 @@
 //! Moments as plugins see them, with eigen-decompositions computed once for all ops of a cloud.
 
-use isoscope_core::linalg::{Eigen, eigh};
+use crate::eigh;
+use isoscope_core::linalg::Eigen;
 use isoscope_core::moments::{Moments, Second};
 use isoscope_plugin_host::{DirectionView, EigenOf, EigenSource, MomentsView, ShapeView};
 use ndarray::Array2;

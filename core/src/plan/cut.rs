@@ -5,8 +5,9 @@ use crate::facts::ModelFacts;
 use crate::study::Study;
 use crate::tree::level_with_at_most;
 
-/// Shards that a dataset is cut into by default, as long as they hold at most [`MOST_SHARD_ROWS`].
-const SHARDS: u64 = 64;
+/// Shards that a dataset is cut into by default, as long as they hold at most [`MOST_SHARD_ROWS`]: no more than the end of a stage
+/// merges itself, so that each is the block of a task, whose state is neither saved nor merged on the way.
+const SHARDS: u64 = GROUPS;
 /// Most rows in a shard by default.
 const MOST_SHARD_ROWS: u64 = 1024;
 /// Most shards in the block of one task.

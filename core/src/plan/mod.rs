@@ -336,13 +336,13 @@ impl Plan {
         nodes
     }
 
-    /// The last stage in which a subject has planned work, as far as is known.
+    /// The last stage in which a subject has planned work on the layer of a slot, as far as is known.
     #[must_use]
-    pub fn last_stage(&self, subject: &Subject, delays: &Delays) -> u32 {
+    pub fn last_stage(&self, subject: &Subject, slot: u32, delays: &Delays) -> u32 {
         let stage_of = |(_, op): (u32, &PlannedOp)| {
             op.pass.max(op.measured).map(|stage| stage + self.delay(op.node, delays))
         };
-        self.subject_ops(subject).filter_map(stage_of).max().unwrap_or(1).max(1)
+        self.ops_of(subject, slot).filter_map(stage_of).max().unwrap_or(1).max(1)
     }
 
     fn subject_ops<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (u32, &'a PlannedOp)> + 'a {

@@ -379,7 +379,7 @@ impl Default for Statistics {
 #[serde(deny_unknown_fields, default)]
 pub struct PlanOptions {
     /// Rows of the dataset (texts, pairs, or rows of a matrix) in one shard, the smallest piece of work; at least 1. By default a
-    /// 64th of the rows, at most 1024, and fewer where the encoder is large, so that no task takes long. Smaller shards spread a
+    /// 32nd of the rows, at most 1024, and fewer where the encoder is large, so that no task takes long. Smaller shards spread a
     /// small dataset over more workers.
     pub shard_rows: Option<u64>,
     /// Most tokens in one forward pass, at least 1; a row of the dataset is never cut for it. By default 2048, and 32768 on a GPU.

@@ -40,6 +40,11 @@ impl Farthest {
         Self { most: MOST.min(k - 1), rows: Vec::new() }
     }
 
+    /// Forgets all rows and takes no more: no cluster is empty, so none is needed.
+    pub(crate) fn close(&mut self) {
+        *self = Self::default();
+    }
+
     /// Offers a row at a squared distance from the centroid `label`.
     pub(crate) fn offer(&mut self, distance: f64, id: i64, label: usize, row: &[f64]) {
         let full = self.rows.len() >= self.most;

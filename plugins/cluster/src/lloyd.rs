@@ -212,6 +212,16 @@ impl RunState {
         self.sums.add(label * row.len(), row);
         self.inertia.add(0, &[distance]);
         self.farthest.offer(distance, id, label, row);
+        if self.counts[label] == 1 {
+            self.close_when_full();
+        }
+    }
+
+    /// A cluster that has rows in one part has rows in the whole, so a part in which none is empty keeps no rows to fill it with.
+    fn close_when_full(&mut self) {
+        if !self.counts.contains(&0) {
+            self.farthest.close();
+        }
     }
 
     /// Adds the state of another part.
@@ -226,6 +236,7 @@ impl RunState {
         self.sums.merge(&other.sums);
         self.inertia.merge(&other.inertia);
         self.farthest.merge(&other.farthest);
+        self.close_when_full();
         Ok(())
     }
 }

@@ -53,6 +53,7 @@ fn pass_to_wire(pass: &Pass) -> Result<v1::PassWork, ConvertError> {
         subject: pass.subject,
         stage: pass.stage,
         node: Some(pass.node.into()),
+        slots: pass.slots.clone(),
         broadcasts: digests("broadcasts", &pass.broadcasts)?,
     })
 }
@@ -63,6 +64,7 @@ fn pass_from_wire(pass: &v1::PassWork) -> Result<Pass, ConvertError> {
         subject: pass.subject,
         stage: pass.stage,
         node: required("node", pass.node)?.into(),
+        slots: pass.slots.clone(),
         broadcasts: blobs("broadcasts", &pass.broadcasts)?,
     })
 }
@@ -74,6 +76,7 @@ fn merge_to_wire(merge: &Merge) -> Result<v1::MergeWork, ConvertError> {
         subject: merge.subject,
         stage: merge.stage,
         node: Some(merge.node.into()),
+        slots: merge.slots.clone(),
         layers: merge.layers.iter().map(layer).collect::<Result<_, ConvertError>>()?,
         broadcasts: digests("broadcasts", &merge.broadcasts)?,
     })
@@ -86,6 +89,7 @@ fn merge_from_wire(merge: &v1::MergeWork) -> Result<Merge, ConvertError> {
         subject: merge.subject,
         stage: merge.stage,
         node: required("node", merge.node)?.into(),
+        slots: merge.slots.clone(),
         layers: merge.layers.iter().enumerate().map(layer).collect::<Result<_, _>>()?,
         broadcasts: blobs("broadcasts", &merge.broadcasts)?,
     })
@@ -135,6 +139,7 @@ mod tests {
                 subject: 1,
                 stage: 2,
                 node,
+                slots: vec![3, 6],
                 broadcasts: vec![named("b0"), named("b1")],
             }),
             Work::Merge(Merge {
@@ -142,6 +147,7 @@ mod tests {
                 subject: 0,
                 stage: 1,
                 node,
+                slots: vec![0, 1],
                 layers: vec![vec![named("a"), named("b")], vec![]],
                 broadcasts: vec![],
             }),

@@ -21,6 +21,7 @@ use isoscope_core::state::{Blob, Broadcast, Carry, Owner};
 use isoscope_core::task::{Finish, Output};
 use isoscope_plugin_services::LentMoments;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Ends a stage for one layer and stores its report and what goes on.
 ///
@@ -28,10 +29,7 @@ use std::collections::BTreeMap;
 /// When a state cannot be read, or an op fails in a way that is no property of the data.
 pub fn run(context: &Context<'_>, finish: &Finish) -> Result<Output, WorkerError> {
     let planned = Planned::fetch(context, &finish.plan, finish.subject)?;
-    let broadcast: Broadcast = match &finish.broadcast {
-        Some(blob) => blobs::get(context.blobs, "broadcast", blob)?,
-        None => Broadcast::default(),
-    };
+    let broadcast = Planned::broadcast(context, finish.stage, finish.broadcast.as_ref())?;
     let carry: Carry = match &finish.carry {
         Some(blob) => blobs::get(context.blobs, "carry", blob)?,
         None => Carry::default(),
@@ -72,7 +70,7 @@ struct StageEnd<'a> {
     plugins: &'a PluginSet,
     stage: u32,
     /// What the stage began with: by these delays its work was found.
-    before: Broadcast,
+    before: Arc<Broadcast>,
     /// Moments of the rows that are measured, by node.
     moments: BTreeMap<u32, LentMoments>,
     /// Moments of the rows that enhancements are fitted on, where those are others.
@@ -82,7 +80,7 @@ struct StageEnd<'a> {
 }
 
 impl<'a> StageEnd<'a> {
-    fn new(planned: &'a Planned, plugins: &'a PluginSet, finish: &Finish, before: Broadcast) -> Self {
+    fn new(planned: &'a Planned, plugins: &'a PluginSet, finish: &Finish, before: Arc<Broadcast>) -> Self {
         let (plan, subject, slot, stage) = (planned.plan(), planned.subject(), finish.slot, finish.stage);
         let runs = before.runs.iter().filter(|run| run.stage > stage).cloned().collect();
         let next = Broadcast {
@@ -160,7 +158,7 @@ impl<'a> StageEnd<'a> {
     fn goes_on(&self) -> bool {
         !self.next.runs.is_empty()
             || !self.next.fitting.is_empty()
-            || self.plan.last_stage(self.subject, &self.next.delays) > self.stage
+            || self.plan.last_stage(self.subject, self.slot, &self.next.delays) > self.stage
     }
 
     /// Moments that a later stage's end reads again.

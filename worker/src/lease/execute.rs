@@ -11,6 +11,7 @@ use isoscope_proto::v1::TaskLease;
 use isoscope_proto::v1::worker_service_client::WorkerServiceClient;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::runtime::Handle;
 
 /// Runs a task and tells the coordinator how it ended, unless it was taken back. The task is held until the answer was taken.
@@ -42,6 +43,7 @@ fn work(
     let context = Context {
         blobs,
         plugins: &offer.plugins.for_task(Arc::clone(&in_work.revoked)),
+        fetched: &shared.fetched,
         models: &shared.models,
         cache: &shared.cache,
         base: Path::new(&lease.base_directory),
@@ -49,5 +51,9 @@ fn work(
         revoked: &in_work.revoked,
         progress: &in_work.progress,
     };
-    tasks::run(&context, &work)
+    let begun = Instant::now();
+    let outcome = tasks::run(&context, &work);
+    let (task, stage, ok) = (in_work.task(), work.stage(), outcome.is_ok());
+    tracing::debug!(task, kind = work.kind(), stage, elapsed = ?begun.elapsed(), ok, "the task ended");
+    outcome
 }

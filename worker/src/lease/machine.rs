@@ -11,8 +11,8 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 #[must_use]
 pub fn numerics_class(device: &ComputeDevice) -> String {
     match device.compute_capability() {
-        Some(capability) => format!("cuda-packed1-sm{capability}"),
-        None => format!("cpu-packed1-{}-{}", std::env::consts::ARCH, vector_unit()),
+        Some(capability) => format!("cuda-packed2-sm{capability}"),
+        None => format!("cpu-packed2-{}-{}", std::env::consts::ARCH, vector_unit()),
     }
 }
 

@@ -24,6 +24,7 @@ mod session;
 pub(crate) mod tests;
 
 use crate::error::WorkerError;
+use crate::fetched::Fetched;
 use crate::models::Models;
 use crate::offer::Offer;
 use crate::plugin_directory::{self, PluginDirectory};
@@ -85,6 +86,7 @@ struct Shared {
     name: String,
     machine: Machine,
     offer: Arc<watch::Sender<Arc<Offer>>>,
+    fetched: Fetched,
     models: Models,
     cache: RowCache,
     session: Session,
@@ -92,13 +94,17 @@ struct Shared {
 }
 
 impl Worker {
-    /// Sets up a worker. BLAS is set to one thread, because each task already has its own.
+    /// Sets up a worker. BLAS is set to one thread, because each task already has its own; the allocator keeps the buffers of one
+    /// batch for the next.
     ///
     /// # Errors
     /// When the device or the row cache cannot be opened, or the plugin directory cannot be listed.
     pub fn new(config: WorkerConfig, plugins: PluginSet) -> Result<Self, WorkerError> {
         if !isoscope_plugin_host::use_one_blas_thread() {
             tracing::warn!("the BLAS is not OpenBLAS; set its thread count to 1 yourself");
+        }
+        if !isoscope_plugin_host::keep_freed_memory(config.slots) {
+            tracing::debug!("the allocator is not glibc's; it is left as it is");
         }
         let directory = config.plugin_directory.as_ref();
         let directory = directory.map(|path| PluginDirectory::open(path, plugins.clone())).transpose()?;
@@ -108,6 +114,7 @@ impl Worker {
             name: config.name.clone(),
             machine: Machine::new(config.slots, &device),
             offer: Arc::new(watch::Sender::new(Arc::new(Offer::of(plugins)))),
+            fetched: Fetched::default(),
             models: Models::new(device),
             cache: RowCache::open(&config.row_cache, config.row_cache_bytes)?,
             session: Session::default(),

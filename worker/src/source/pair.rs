@@ -117,7 +117,7 @@ impl RowSink for Meeting<'_, '_> {
         }
         let wide = rows.mapv(f64::from);
         for (slot, (left, right)) in self.subject.layers.iter().zip(&self.partner.layers).enumerate() {
-            if self.own.get(layer) != Some(right) {
+            if self.own.get(layer) != Some(right) || !self.sink.wants(slot) {
                 continue;
             }
             let place = self.layers.iter().position(|known| known == left);

@@ -4,6 +4,7 @@
 mod analyses;
 mod grid;
 mod records;
+mod study_tables;
 mod styles;
 
 use super::{Shown, Style, table};

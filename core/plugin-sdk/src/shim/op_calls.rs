@@ -6,7 +6,7 @@ use core::sync::atomic::AtomicBool;
 
 use isoscope_plugin_abi as abi;
 
-use super::codec::{decode_model, encode, write};
+use super::codec::{encode, write};
 use super::guard::{drop_quietly, guarded};
 use super::handle::{OpHandle, RunHandle};
 use super::moments::RawMoments;
@@ -41,7 +41,7 @@ pub(crate) unsafe extern "C" fn open<T: Op>(
         let params = core::str::from_utf8(unsafe { params_json.as_slice() })
             .map_err(|_| Error::invalid("the parameters are not UTF-8"))?;
         let op = T::open(T::Params::from_json(params)?, &input, &host)?;
-        let handle = OpHandle { op, cols: input.cols, poisoned: AtomicBool::new(false) };
+        let handle = OpHandle::new(op, input.cols);
         // SAFETY: the header's contract of open: `out` is valid for writing.
         unsafe { out.write(handle.into_raw()) };
         Ok(())
@@ -87,7 +87,7 @@ pub(crate) unsafe extern "C" fn begin<T: Op>(
     let shared = handle.clone();
     let call = || {
         // SAFETY: the header's contract of begin.
-        let model: T::Model = decode_model(unsafe { model.as_slice() })?;
+        let model = handle.model(unsafe { model.as_slice() })?;
         let state = Some(handle.op.begin(&model, pass)?);
         let run = RunHandle { op: handle, model, state, poisoned: AtomicBool::new(false) };
         // SAFETY: the header's contract of begin: `out` is valid for writing.
@@ -164,7 +164,7 @@ pub(crate) unsafe extern "C" fn output_cols<T: Op>(
     let handle = unsafe { OpHandle::<T>::borrow(op) };
     let call = || {
         // SAFETY: as above.
-        let model: T::Model = decode_model(unsafe { model.as_slice() })?;
+        let model = handle.model(unsafe { model.as_slice() })?;
         let width = handle.op.output_cols(&model, handle.cols.first().copied().unwrap_or(0))?;
         // SAFETY: as above: `cols` is valid for writing.
         unsafe { cols.write(width as u64) };
@@ -186,7 +186,7 @@ pub(crate) unsafe extern "C" fn affine<T: Op>(
     let handle = unsafe { OpHandle::<T>::borrow(op) };
     let call = || {
         // SAFETY: as above.
-        let model: T::Model = decode_model(unsafe { model.as_slice() })?;
+        let model = handle.model(unsafe { model.as_slice() })?;
         let cols = handle.cols.first().copied().unwrap_or(0);
         let width = handle.op.output_cols(&model, cols)?;
         let map = handle.op.affine(&model)?.ok_or_else(|| unsupported(T::META.id, "have an affine form"))?;

@@ -19,7 +19,7 @@ macro_rules! with_state {
         // SAFETY: the header's contract: the run is live, and no other thread uses it.
         let run: &mut RunHandle<$T> = unsafe { &mut *$run.cast::<RunHandle<$T>>() };
         let RunHandle { op: $handle, model, state: $state, poisoned } = run;
-        let $handle = (&**$handle, &*model);
+        let $handle = (&**$handle, &**model);
         let call = || $body;
         // SAFETY: the header's contract: `err` is null or valid for writing.
         unsafe { guarded($err, poisoned, call) }

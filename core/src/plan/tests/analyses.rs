@@ -139,7 +139,7 @@ fn what_waits_for_a_fit_on_rows_is_as_much_later_as_the_fit_takes_more_passes() 
     assert_eq!((plan.delay(node, &later), plan.delay(0, &later)), (3, 0));
     assert!(at(2, &later).is_empty());
     assert_eq!(at(5, &later), ["spectrum.isoscore"]);
-    assert_eq!((plan.last_stage(subject, &none), plan.last_stage(subject, &later)), (2, 5));
+    assert_eq!((plan.last_stage(subject, 0, &none), plan.last_stage(subject, 0, &later)), (2, 5));
 }
 
 #[test]

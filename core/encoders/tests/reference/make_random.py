@@ -245,7 +245,7 @@ def make(folder, model_type, name, settings, saving):
         raise RuntimeError(f"{folder}: transformers itself drew {absent} anew")
     model.eval()
     drawn = sequences(config)
-    states = [hidden_states(model, ids, types if has_types(config) else None) for ids, types in drawn]
+    states = [hidden_states(model, ids, types if has_types(config) else None, all_rows=True) for ids, types in drawn]
     write_reference(os.path.join(folder, "reference.safetensors"), drawn, states, all_rows=True)
 
 

@@ -30,7 +30,7 @@ def reference(model_dir, sentences, out, all_rows, dtype=torch.float32):
     with open(sentences, encoding="utf-8") as file:
         lines = file.read().splitlines()
     tokens = [tokenizer.encode(line).ids for line in lines]
-    states = [hidden_states(model, ids) for ids in tokens]
+    states = [hidden_states(model, ids, all_rows=all_rows) for ids in tokens]
     write_reference(out, [(ids, [0] * len(ids)) for ids in tokens], states, all_rows)
 
 

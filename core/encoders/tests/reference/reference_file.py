@@ -13,14 +13,15 @@ import torch
 from safetensors.numpy import save_file
 
 
-def hidden_states(model, ids, types=None):
-    """Encodes one sequence alone, so that neither padding nor batch mates take part; returns (L+1)xnxH."""
+def hidden_states(model, ids, types=None, all_rows=False):
+    """Encodes one sequence alone, so that neither padding nor batch mates take part; returns the rows to be stored."""
     inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
     if types is not None:
         inputs["token_type_ids"] = torch.tensor([types])
     with torch.no_grad():
         layers = model(**inputs, output_hidden_states=True).hidden_states
-    return np.stack([layer[0].numpy() for layer in layers])
+    keep = kept_positions(len(ids), all_rows)
+    return np.stack([layer[0, keep].numpy().astype(np.float32) for layer in layers])
 
 
 def kept_positions(length, all_rows):
@@ -31,12 +32,10 @@ def kept_positions(length, all_rows):
 
 
 def write_reference(path, sequences, states, all_rows):
-    """Writes pairs of ids and types, and the states of each."""
-    ids, types, offsets, rows, kept = [], [], [0], [], []
-    for (sequence, kinds), layers in zip(sequences, states, strict=True):
-        keep = kept_positions(len(sequence), all_rows)
-        rows.extend(offsets[-1] + p for p in keep)
-        kept.append(layers[:, keep])
+    """Writes pairs of ids and types, and the states that `hidden_states` gave for each."""
+    ids, types, offsets, rows = [], [], [0], []
+    for sequence, kinds in sequences:
+        rows.extend(offsets[-1] + p for p in kept_positions(len(sequence), all_rows))
         ids.extend(sequence)
         types.extend(kinds)
         offsets.append(len(ids))
@@ -45,7 +44,7 @@ def write_reference(path, sequences, states, all_rows):
         "types": np.array(types, dtype=np.int32),
         "offsets": np.array(offsets, dtype=np.int32),
         "rows": np.array(rows, dtype=np.int32),
-        "states": np.ascontiguousarray(np.concatenate(kept, axis=1), dtype=np.float32),
+        "states": np.ascontiguousarray(np.concatenate(states, axis=1), dtype=np.float32),
     }
     save_file(tensors, path)
     print({name: tensor.shape for name, tensor in tensors.items()})

@@ -106,8 +106,9 @@ async fn give_back(
     (keep, before): (&[(i64, i64)], Millis),
 ) -> Result<u64, StoreError> {
     let rows = sqlx::query(
+        // json_each has a column id of its own, so the table is named.
         "UPDATE tasks SET state = 'QUEUED' WHERE state = 'LEASED' AND session = ? AND leased_at < ?
-         AND NOT EXISTS (SELECT 1 FROM json_each(?) k WHERE k.value ->> 0 = id AND k.value ->> 1 = lease_epoch)
+         AND NOT EXISTS (SELECT 1 FROM json_each(?) k WHERE k.value ->> 0 = tasks.id AND k.value ->> 1 = tasks.lease_epoch)
          RETURNING job, work",
     )
     .bind(session)

@@ -120,6 +120,25 @@ async fn a_lease_that_never_reached_the_worker_is_given_to_another_without_a_los
 }
 
 #[tokio::test]
+async fn leases_that_the_worker_names_stay_however_old_they_are_and_whatever_their_ids() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory).await;
+    for i in 0..9 {
+        store.create_job(&new_job(&format!("j{i}")), survey(), i).await.unwrap();
+    }
+    let mut held = Vec::new();
+    while let Some(task) = claim(&store, "a", 10).await {
+        held.push((task.id, task.epoch));
+    }
+    assert_eq!(held.len(), 10);
+    // The last few, in another order than that of their ids.
+    let running: Vec<(i64, i64)> = held.iter().rev().take(3).copied().collect();
+    let beat = Beat { session: "a", running: &running, draining: false, stale_before: 90, until: 1000 };
+    assert_eq!(store.beat(&beat, 95).await.unwrap(), (vec![], 7), "all others never reached it");
+    assert_eq!(store.beat(&beat, 99).await.unwrap(), (vec![], 0));
+}
+
+#[tokio::test]
 async fn passing_failures_are_tried_again_later_and_later_and_then_fail_the_job() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(&directory).await;

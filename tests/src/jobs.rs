@@ -12,7 +12,7 @@ use isoscope_worker::fetched::Fetched;
 use isoscope_worker::models::Models;
 use isoscope_worker::source::RowCache;
 use isoscope_worker::tasks::{self, Context};
-use isoscope_worker::{PluginSet, WorkerError, numerics_class};
+use isoscope_worker::{ComputeDevice, PluginSet, WorkerError, numerics_class};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -78,7 +78,7 @@ impl<'a> Job<'a> {
     fn new(plugins: &'a PluginSet, base: &'a Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cache = RowCache::open(directory.path(), 1 << 30).expect("a row cache");
-        let (blobs, fetched, models) = (MemoryBlobs::default(), Fetched::default(), Models::default());
+        let (blobs, fetched, models) = (MemoryBlobs::default(), Fetched::default(), Models::new(ComputeDevice::cpu()));
         Self { plugins, base, blobs, fetched, models, cache, _directory: directory }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Job<'a> {
             models: &self.models,
             cache: &self.cache,
             base: self.base,
-            numerics_class: &numerics_class(),
+            numerics_class: &numerics_class(&ComputeDevice::cpu()),
             revoked: &revoked,
             progress: &progress,
         };

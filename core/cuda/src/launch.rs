@@ -1,6 +1,6 @@
 //! Compiled kernels by name, and shapes of launches.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, LaunchArgs, LaunchConfig};
 use candle_core::{CudaDevice, Result};
@@ -46,6 +46,13 @@ impl Kernel {
 pub(crate) fn kernel(device: &CudaDevice, module: Module, name: &str) -> Result<Kernel> {
     let function = device.get_or_load_custom_func(name, module.name, module.ptx)?.into_cuda_function();
     Ok(Kernel { function, stream: device.cuda_stream() })
+}
+
+/// Held while a matrix library launches: a product may take several kernels that hand partial sums on in a workspace, and another
+/// thread's product must not come between them.
+pub(crate) fn library_call() -> MutexGuard<'static, ()> {
+    static CALLS: Mutex<()> = Mutex::new(());
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A launch of enough threads for `n` items, `per_block` threads a block; kernels stride when the grid is at its limit.

@@ -11,7 +11,7 @@ use candle_core::{CudaDevice, Error, Result, bail};
 use half::{bf16, f16};
 
 use crate::format::{Format, Operand, by_format, view};
-use crate::launch::{ELEMENTWISE, kernel, over};
+use crate::launch::{ELEMENTWISE, kernel, library_call, over};
 
 /// Computes x·Wᵀ + b for T×in rows `x`, out×in weights and out biases; the result is T×out.
 ///
@@ -34,7 +34,9 @@ pub fn linear(x: Operand<'_>, weight: Operand<'_>, bias: Option<Operand<'_>>) ->
         (CudaStorageSlice::BF16(_), Some(bias)) => with_bias::<bf16>(x, weight, bias, sizes),
         (_, bias) => {
             let transposed = weight.1.transpose(0, 1)?;
+            let launching = library_call();
             let mut y = x.0.matmul(weight.0, (1, rows, outputs, inputs), x.1, &transposed)?;
+            drop(launching);
             if let Some(bias) = bias {
                 add_bias(&mut y, bias, sizes)?;
             }
@@ -86,6 +88,7 @@ where
         batch_size: None,
     };
     let library = library(&device)?;
+    let _launching = library_call();
     // SAFETY: the sizes of the configuration are those of the views, which their layouts vouch for, and of `y`.
     unsafe { library.matmul(config, &a, &b, &mut y, Some(&bias), None) }.map_err(Error::wrap)?;
     Ok(CudaStorage { slice: T::wrap(y), device })

@@ -47,6 +47,22 @@ fn every_family_agrees_with_transformers_on_a_gpu_in_every_format() {
 }
 
 #[test]
+fn threads_that_share_a_gpu_do_not_disturb_one_another() {
+    let Some(device) = gpu() else { return };
+    let (_, path, sequences) = fixtures().swap_remove(0);
+    let encoder = Checkpoint::open(&path).unwrap().load_on(&device, Precision::F16).unwrap();
+    let many: Vec<&[u32]> = ids(&sequences).into_iter().cycle().take(600).collect();
+    let alone = encode(encoder.as_ref(), &many);
+    std::thread::scope(|scope| {
+        let encoder = encoder.as_ref();
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(|| encode(encoder, &many))).collect();
+        for thread in threads {
+            assert!(thread.join().unwrap() == alone, "the rows differ from those that one thread gets");
+        }
+    });
+}
+
+#[test]
 fn the_same_batch_gives_the_same_bits_on_a_gpu() {
     let Some(device) = gpu() else { return };
     for (name, dir, sequences) in all() {

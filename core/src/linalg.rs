@@ -62,16 +62,17 @@ pub fn add_gram(x: ArrayView2<'_, f64>, gram: &mut Array2<f64>) {
     }
 }
 
-/// Side of the squares that [`mirror_lower`] copies: one is read by rows and written by columns while both stay in the first cache.
-const MIRROR_BLOCK: usize = 32;
+/// Side of the tiles of [`mirror_lower`]: two of them stay in the first cache.
+const MIRROR_TILE: usize = 32;
 
 /// Copies the lower triangle of a square matrix over its upper one.
 pub fn mirror_lower(a: &mut Array2<f64>) {
     let d = a.nrows();
-    for row in (0..d).step_by(MIRROR_BLOCK) {
-        for col in (0..=row).step_by(MIRROR_BLOCK) {
-            for i in row..(row + MIRROR_BLOCK).min(d) {
-                for j in col..(col + MIRROR_BLOCK).min(i) {
+    // Tile by tile, because a column of a large matrix lies in as many pages as it has entries.
+    for row in (0..d).step_by(MIRROR_TILE) {
+        for col in (0..=row).step_by(MIRROR_TILE) {
+            for i in row..(row + MIRROR_TILE).min(d) {
+                for j in col..(col + MIRROR_TILE).min(i) {
                     a[[j, i]] = a[[i, j]];
                 }
             }
@@ -105,6 +106,18 @@ mod tests {
         let rebuilt = eigen.vectors.t().dot(&Array2::from_diag(&eigen.values)).dot(&eigen.vectors);
         assert!((&rebuilt - &a).iter().all(|e| e.abs() < 1e-9 * eigen.values[0]));
         assert!(eigen.values.windows(2).into_iter().all(|w| w[0] >= w[1]));
+    }
+
+    #[test]
+    fn the_mirrored_matrix_is_symmetric_and_keeps_its_lower_triangle() {
+        for d in [1, 2, MIRROR_TILE, MIRROR_TILE + 1, 3 * MIRROR_TILE + 5] {
+            let original = sample(d, d);
+            let mut mirrored = original.clone();
+            mirror_lower(&mut mirrored);
+            for ((i, j), value) in mirrored.indexed_iter() {
+                assert!((value - original[[i.max(j), i.min(j)]]).abs() < 1e-15, "{i} {j} of {d}");
+            }
+        }
     }
 
     #[test]

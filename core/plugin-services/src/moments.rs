@@ -4,7 +4,7 @@ use crate::eigh;
 use isoscope_core::linalg::Eigen;
 use isoscope_core::moments::{Moments, Second};
 use isoscope_plugin_host::{DirectionView, EigenOf, EigenSource, MomentsView, ShapeView};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use std::sync::OnceLock;
 
 /// The moments of one cloud, ready to be lent to ops.
@@ -64,8 +64,13 @@ impl LentMoments {
         MomentsView { group, ..self.view() }
     }
 
+    /// The scatter, d×d; 0×0 without second moments.
+    pub(crate) fn scatter(&self) -> ArrayView2<'_, f64> {
+        self.scatter.view()
+    }
+
     /// The matrix that is decomposed, d×d; none when it is not defined.
-    pub(crate) fn matrix(&self, which: EigenOf) -> Option<Array2<f64>> {
+    fn matrix(&self, which: EigenOf) -> Option<Array2<f64>> {
         let second = self.moments.second.as_ref()?;
         match which {
             EigenOf::Covariance if second.n < 2 => None,

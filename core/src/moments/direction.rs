@@ -1,5 +1,7 @@
 //! Norms and unit vectors of a cloud.
 
+use super::lanes::{LANES, columns};
+use multiversion::multiversion;
 use ndarray::{Array1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -43,19 +45,17 @@ impl Direction {
     /// Adds the rows of an n×d batch.
     pub fn absorb(&mut self, rows: ArrayView2<'_, f64>) {
         let norms: Array1<f64> = rows.rows().into_iter().map(|row| row.dot(&row).sqrt()).collect();
-        for (row, &norm) in rows.rows().into_iter().zip(&norms) {
+        for &norm in &norms {
             self.norm_min = self.norm_min.min(norm);
             self.norm_max = self.norm_max.max(norm);
-            if norm > 0.0 {
-                let sums = self.unit_sum.iter_mut().zip(&mut self.unit_square_sum);
-                for (&x, (sum, square_sum)) in row.iter().zip(sums) {
-                    let unit = x / norm;
-                    *sum += unit;
-                    *square_sum += unit * unit;
-                }
-            } else {
-                self.zero_rows += 1;
-            }
+            self.zero_rows += u64::from(norm <= 0.0);
+        }
+        // A zero row has no direction: over an infinite length it adds nothing.
+        let lengths: Vec<f64> =
+            norms.iter().map(|&norm| if norm > 0.0 { norm } else { f64::INFINITY }).collect();
+        let contiguous = rows.as_standard_layout();
+        if let Some(rows) = contiguous.as_slice() {
+            add_units(rows, &lengths, &mut self.unit_sum, &mut self.unit_square_sum);
         }
         let mean = norms.sum() / norms.len() as f64;
         let scatter = norms.iter().map(|norm| (norm - mean).powi(2)).sum();
@@ -85,5 +85,26 @@ impl Direction {
         self.norm_scatter += scatter + delta * delta * (self.n as f64 * (n as f64 / total));
         self.norm_mean += delta * (n as f64 / total);
         self.n += n;
+    }
+}
+
+/// Adds the unit vectors of row-major rows, and their squared components, to sums of width d. Columns are taken a few at a time, so that
+/// their sums stay in registers; each sum is taken in the order of the rows, whatever the vector width.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn add_units(rows: &[f64], lengths: &[f64], sum: &mut [f64], square_sum: &mut [f64]) {
+    let d = sum.len();
+    for from in (0..d).step_by(LANES) {
+        let lanes = LANES.min(d - from);
+        let (mut sums, mut squares) = (columns(sum, from), columns(square_sum, from));
+        for (row, length) in rows.chunks_exact(d).zip(lengths) {
+            let x = columns(row, from);
+            for j in 0..LANES {
+                let unit = x[j] / length;
+                sums[j] += unit;
+                squares[j] += unit * unit;
+            }
+        }
+        sum[from..from + lanes].copy_from_slice(&sums[..lanes]);
+        square_sum[from..from + lanes].copy_from_slice(&squares[..lanes]);
     }
 }

@@ -6,6 +6,7 @@
 //! because a mean far from zero would eat its digits.
 
 mod direction;
+mod lanes;
 mod second;
 mod shape;
 

@@ -1,6 +1,8 @@
 //! Extremes and third and fourth central powers of each dimension.
 
+use super::lanes::{LANES, columns};
 use crate::linalg::mean_row;
+use multiversion::multiversion;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -41,19 +43,13 @@ impl Shape {
 
     /// Adds the rows of an n×d batch.
     pub fn absorb(&mut self, rows: ArrayView2<'_, f64>) {
-        let mut batch = Self::empty(rows.ncols());
+        let d = rows.ncols();
+        let mut batch = Self::empty(d);
         batch.n = rows.nrows() as u64;
         batch.mean = mean_row(rows).to_vec();
-        for row in rows.rows() {
-            for (j, &x) in row.iter().enumerate() {
-                let centred = x - batch.mean[j];
-                let square = centred * centred;
-                batch.square_sum[j] += square;
-                batch.cube_sum[j] += square * centred;
-                batch.fourth_sum[j] += square * square;
-                batch.min[j] = batch.min[j].min(x);
-                batch.max[j] = batch.max[j].max(x);
-            }
+        let rows = rows.as_standard_layout();
+        if let Some(rows) = rows.as_slice() {
+            add_powers(rows, d, &mut batch);
         }
         self.merge(&batch);
     }
@@ -82,5 +78,36 @@ impl Shape {
             self.max[j] = self.max[j].max(other.max[j]);
         }
         self.n += other.n;
+    }
+}
+
+/// Adds row-major rows of width d to the sums about the mean that `batch` has. Columns are taken a few at a time, so that their sums stay
+/// in registers; each sum is taken in the order of the rows, whatever the vector width.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn add_powers(rows: &[f64], d: usize, batch: &mut Shape) {
+    for from in (0..d).step_by(LANES) {
+        let lanes = LANES.min(d - from);
+        let mut mean = [0.0; LANES];
+        mean[..lanes].copy_from_slice(&batch.mean[from..from + lanes]);
+        let (mut squares, mut cubes, mut fourths) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        let (mut least, mut greatest) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        for row in rows.chunks_exact(d) {
+            let x = columns(row, from);
+            for j in 0..LANES {
+                let centred = x[j] - mean[j];
+                let square = centred * centred;
+                squares[j] += square;
+                cubes[j] += square * centred;
+                fourths[j] += square * square;
+                least[j] = if x[j] < least[j] { x[j] } else { least[j] };
+                greatest[j] = if x[j] > greatest[j] { x[j] } else { greatest[j] };
+            }
+        }
+        let range = from..from + lanes;
+        batch.square_sum[range.clone()].copy_from_slice(&squares[..lanes]);
+        batch.cube_sum[range.clone()].copy_from_slice(&cubes[..lanes]);
+        batch.fourth_sum[range.clone()].copy_from_slice(&fourths[..lanes]);
+        batch.min[range.clone()].copy_from_slice(&least[..lanes]);
+        batch.max[range].copy_from_slice(&greatest[..lanes]);
     }
 }

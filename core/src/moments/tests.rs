@@ -93,3 +93,31 @@ fn states_of_another_width_are_refused() {
     assert!(Moments::empty(&ALL, 2).merge(&Moments::empty(&ALL, 3)).is_err());
     assert!(Moments::empty(&ALL, 2).merge(&Moments::empty(&[Part::Second], 2)).is_err());
 }
+
+#[test]
+fn sums_of_columns_are_those_of_a_plain_loop_to_the_last_bit() {
+    for d in [1, 7, 8, 9, 21] {
+        let mut x = Array2::from_shape_fn((37, d), |(i, j)| ((i * 31 + j * 17) as f64 * 0.61).sin() + 0.3);
+        x.row_mut(5).fill(0.0);
+        let moments = of(x.view());
+        let (direction, shape) = (moments.direction.unwrap(), moments.shape.unwrap());
+        assert_eq!(direction.zero_rows, 1);
+        let mean = x.mean_axis(Axis(0)).unwrap();
+        for j in 0..d {
+            let (mut unit_sum, mut fourth_sum) = (0.0, 0.0);
+            for row in x.rows() {
+                let norm = row.dot(&row).sqrt();
+                if norm > 0.0 {
+                    unit_sum += row[j] / norm;
+                }
+                let square = (row[j] - mean[j]).powi(2);
+                fourth_sum += square * square;
+            }
+            assert!(direction.unit_sum[j].to_bits() == f64::to_bits(unit_sum), "column {j} of {d}");
+            assert!((shape.fourth_sum[j] - fourth_sum).abs() <= 1e-12 * fourth_sum);
+            let column = || x.column(j).to_vec().into_iter();
+            assert_eq!(shape.min[j].to_bits(), column().fold(f64::INFINITY, f64::min).to_bits());
+            assert_eq!(shape.max[j].to_bits(), column().fold(f64::NEG_INFINITY, f64::max).to_bits());
+        }
+    }
+}

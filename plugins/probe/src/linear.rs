@@ -80,7 +80,7 @@ impl Op for Linear {
     fn open(params: LinearParams, input: &Input, host: &Host) -> Result<Self> {
         let settings = Settings {
             columns: vec![params.label],
-            draw: false,
+            draws: 0,
             l2: params.l2,
             standardize: params.standardize,
             iterations: params.iterations,

@@ -15,10 +15,18 @@ pub(crate) struct Ids {
     pub(crate) unseen_test_rows: &'static str,
 }
 
-/// The outputs of a probe that other outputs are made of; an absent one has its reason.
+/// What a probe scores; an absent score has its reason.
 pub(crate) struct Reported {
+    pub(crate) train_accuracy: Result<f64, String>,
     pub(crate) test_accuracy: Result<f64, String>,
     pub(crate) test_ce_bits: Result<f64, String>,
+}
+
+impl Reported {
+    fn nothing(reason: &str) -> Self {
+        let absent = || Err(reason.to_owned());
+        Self { train_accuracy: absent(), test_accuracy: absent(), test_ce_bits: absent() }
+    }
 }
 
 /// Writes a value or the reason for its absence.
@@ -33,7 +41,10 @@ pub(crate) fn write(id: &str, value: &Result<f64, String>, out: &mut Out<'_>) ->
 }
 
 /// Writes a share of `n` rows with its standard error, for which the rows are independent.
-fn write_share(id: &str, share: &Result<f64, String>, n: u64, out: &mut Out<'_>) -> Result<()> {
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_share(id: &str, share: &Result<f64, String>, n: u64, out: &mut Out<'_>) -> Result<()> {
     match share {
         Ok(share) if n > 1 => {
             out.value_with_error(id, *share, (share * (1.0 - share) / (n - 1) as f64).sqrt())
@@ -42,19 +53,15 @@ fn write_share(id: &str, share: &Result<f64, String>, n: u64, out: &mut Out<'_>)
     }
 }
 
-/// Computes accuracy and cross-entropy on the test rows.
+/// Computes accuracies and the cross-entropy on the test rows.
 pub(crate) fn judged(probe: &Probe) -> Reported {
     let classes = &probe.classes;
     let (rows, known) = (classes.test_rows(), classes.known_test_rows());
     match &probe.state {
-        ProbeState::Failed(reason) => {
-            Reported { test_accuracy: Err(reason.clone()), test_ce_bits: Err(reason.clone()) }
-        }
-        ProbeState::Training(_) => {
-            let reason = "training did not come to its end".to_owned();
-            Reported { test_accuracy: Err(reason.clone()), test_ce_bits: Err(reason) }
-        }
-        ProbeState::Trained(_, test) => Reported {
+        ProbeState::Failed(reason) => Reported::nothing(reason),
+        ProbeState::Training(_) => Reported::nothing("training did not come to its end"),
+        ProbeState::Trained(train, test) => Reported {
+            train_accuracy: Ok(train.correct as f64 / classes.train_rows() as f64),
             test_accuracy: match rows {
                 0 => Err(NO_TEST_ROWS.to_owned()),
                 _ => Ok(test.correct as f64 / rows as f64),
@@ -79,22 +86,27 @@ pub(crate) const ALL_UNSEEN: &str = "no test row has a label that a training row
 /// # Errors
 /// As [`write`].
 pub(crate) fn report(probe: &Probe, ids: &Ids, out: &mut Out<'_>) -> Result<Reported> {
-    let classes = &probe.classes;
-    let judged = judged(probe);
-    let train_accuracy = match &probe.state {
-        ProbeState::Trained(train, _) => Ok(train.correct as f64 / classes.train_rows() as f64),
-        ProbeState::Failed(reason) => Err(reason.clone()),
-        ProbeState::Training(_) => Err("training did not come to its end".to_owned()),
-    };
+    let (classes, judged) = (&probe.classes, judged(probe));
+    counts(probe, ids, out)?;
     out.set_n(classes.train_rows());
-    write(ids.train_accuracy, &train_accuracy, out)?;
-    out.value(ids.classes, classes.names.len() as f64)?;
-    out.value(ids.train_rows, classes.train_rows() as f64)?;
+    write(ids.train_accuracy, &judged.train_accuracy, out)?;
     out.set_n(classes.test_rows());
     write_share(ids.test_accuracy, &judged.test_accuracy, classes.test_rows(), out)?;
-    out.value(ids.test_rows, classes.test_rows() as f64)?;
-    out.value(ids.unseen_test_rows, classes.unseen as f64)?;
     out.set_n(classes.known_test_rows());
     write(ids.test_ce_bits, &judged.test_ce_bits, out)?;
     Ok(judged)
+}
+
+/// Writes the numbers of classes and rows of a probe.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn counts(probe: &Probe, ids: &Ids, out: &mut Out<'_>) -> Result<()> {
+    let classes = &probe.classes;
+    out.set_n(classes.train_rows());
+    out.value(ids.classes, classes.names.len() as f64)?;
+    out.value(ids.train_rows, classes.train_rows() as f64)?;
+    out.set_n(classes.test_rows());
+    out.value(ids.test_rows, classes.test_rows() as f64)?;
+    out.value(ids.unseen_test_rows, classes.unseen as f64)
 }

@@ -15,8 +15,8 @@ const BLOCK: usize = 1024;
 pub(crate) struct Settings {
     /// Columns of the labels, one for each probe.
     pub(crate) columns: Vec<String>,
-    /// Whether the last column holds word types, whose labels are drawn.
-    pub(crate) draw: bool,
+    /// Columns behind the first that hold word types, whose labels are drawn, each by a seed of its own.
+    pub(crate) draws: u64,
     pub(crate) l2: f64,
     pub(crate) standardize: bool,
     /// Most passes at given weights.
@@ -46,7 +46,8 @@ impl Settings {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Training {
     space: Space,
-    draw: Option<Draw>,
+    /// Of the columns behind the first.
+    draws: Vec<Draw>,
     probes: Vec<Probe>,
     passes: u64,
 }
@@ -167,9 +168,7 @@ impl Trainer {
             let (ProbeState::Training(fit), Some(sums)) = (&probe.state, sums) else { continue };
             let class = |row: &&Keyed<'_>| {
                 let key = &row.keys[place];
-                // Only the last column may hold types.
-                let drawn = model.draw.as_ref().filter(|_| place + 1 == model.probes.len());
-                probe.classes.index(drawn.map_or(key, |draw| draw.label(key)))
+                probe.classes.index(model.draw(place).map_or(key, |draw| draw.label(key)))
             };
             let weights = fit.weights()?;
             let classes: Option<Vec<usize>> = train.iter().map(class).collect();
@@ -217,19 +216,16 @@ impl Trainer {
     fn started(&self, census: &Census) -> Result<Training> {
         let space = Space::of(&census.moments, self.settings.standardize);
         let task = census.tallies.first().map(Tally::classes).unwrap_or_default();
-        let draw = self.settings.draw.then(|| Draw::new(self.seed, &task));
-        let last = census.tallies.len().saturating_sub(1);
+        let draws = (0..self.settings.draws).map(|i| Draw::new(self.seed.wrapping_add(i), &task));
+        let mut started = Training { space, draws: draws.collect(), probes: Vec::new(), passes: 0 };
         let probe = |(place, tally): (usize, &Tally)| {
-            let classes = match &draw {
-                Some(draw) if place == last => tally.drawn(draw).classes(),
-                _ => tally.classes(),
-            };
+            let classes = started.draw(place).map_or_else(|| tally.classes(), |draw| tally.drawn(draw).classes());
             let state = match untrainable(&classes.names, self.cols) {
                 Some(reason) => ProbeState::Failed(reason),
                 None => ProbeState::Training(Box::new(Fit::new(
                     &classes.train,
                     &census.moments,
-                    &space,
+                    &started.space,
                     self.settings.l2,
                     self.cols <= FULL_SCATTER_LIMIT,
                     self.linalg,
@@ -238,7 +234,8 @@ impl Trainer {
             Ok(Probe { classes, state })
         };
         let probes = census.tallies.iter().enumerate().map(probe).collect::<Result<Vec<_>>>()?;
-        Ok(Training { space, draw, probes, passes: 0 })
+        started.probes = probes;
+        Ok(started)
     }
 
     fn advanced(&self, model: &Training, sums: Vec<Option<ProbeSums>>) -> Result<Training> {
@@ -260,6 +257,11 @@ impl Trainer {
 }
 
 impl Training {
+    /// The draw of the labels of a probe; `None` when its labels are those of its column.
+    fn draw(&self, place: usize) -> Option<&Draw> {
+        self.draws.get(place.checked_sub(1)?)
+    }
+
     /// The probes at the end.
     pub(crate) fn probes(&self) -> &[Probe] {
         &self.probes

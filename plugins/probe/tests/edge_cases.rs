@@ -180,6 +180,29 @@ fn control_labels_depend_on_seed_and_type_alone() {
 }
 
 #[test]
+fn several_draws_of_control_labels_give_their_mean_and_deviation() {
+    let rows = Labelled::draw(9, 120, 3, 3);
+    let of = |params: &str, seed| {
+        isoscope_plugin_sdk::testing::run_with::<Control>(params, seed, &[&[rows.whole()]]).unwrap().collected
+    };
+    let several = of(r#"{"draws": 3}"#, 4);
+    for (id, part) in [("probe.selectivity", "selectivity"), ("probe.logreg_control_test_ce_bits", "test_ce_bits")] {
+        let single: Vec<f64> = (4..7).map(|seed| of("{}", seed).value(id).unwrap()).collect();
+        let mean = single.iter().sum::<f64>() / 3.0;
+        let deviation = (single.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+        assert!((several.value(id).unwrap() - mean).abs() < 1e-6, "{id}");
+        assert!((several.part("probe.control_sd", part).unwrap() - deviation).abs() < 1e-6, "{id}");
+    }
+    let one = of("{}", 4);
+    assert_eq!(one.status("probe.control_sd"), Some("a single draw of control labels has no deviation"));
+    assert!(one.row("probe.logreg_control_test_accuracy").unwrap().std_err.is_some());
+    let input = Input { cols: vec![3], rows: 0, seed: 0 };
+    for params in [r#"{"draws": 0}"#, r#"{"draws": 2, "draw": false}"#] {
+        assert!(open::<Control>(params, &input).err().unwrap().to_string().contains("draws"));
+    }
+}
+
+#[test]
 fn selectivity_says_which_task_has_no_accuracy() {
     let mut rows = Labelled::draw(9, 40, 3, 3);
     rows.word.fill(Some("the".into()));

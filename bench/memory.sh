@@ -24,12 +24,18 @@ if [ ! -e "$data/control.txt" ]; then
     "$python" bench/memory/rows.py "$data" "$rows" "$columns"
 fi
 
-# Runs a command and samples its peak of resident memory, which the kernel keeps (VmHWM), until it ends.
+# Runs the program and samples its peak of resident memory, which the kernel keeps (VmHWM), until it ends.
 most=0
 measure() { # NAME ARGUMENTS...
+    local name=$1
+    shift
+    run "$name" measure "$@" -o json
+}
+
+run() { # NAME ARGUMENTS...
     local name=$1 start=$EPOCHREALTIME peak=0 now pid
     shift
-    XDG_CACHE_HOME=$work/cache "$isoscope" measure "$@" -o json >"$work/$name.json" 2>"$work/$name.log" &
+    (cd "$work" && XDG_CACHE_HOME=$work/cache exec "$isoscope" "$@" >"$work/$name.json" 2>"$work/$name.log") &
     pid=$!
     while now=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
         peak=$now
@@ -47,7 +53,8 @@ print(f"{name:12} {peak:>6} MB  {float(end) - float(start):7.0f} s  {len(values)
 PYTHON
 }
 
-wanted=${*:-moments passes clusters words sentences probes spaces comparison}
+wanted=${*:-moments passes clusters words groups sentences probes spaces comparison}
+case $data in /*) ;; *) data=$PWD/$data ;; esac
 x=$data/X.npy
 echo "machine $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg); at most $limit MB"
 for case in $wanted; do
@@ -57,6 +64,14 @@ for case in $wanted; do
         clusters) measure clusters "$x" --metric cluster --param iterations=3 ;;
         words) measure words "$x" --groups "$data/word.txt" --column "frequency=$data/frequency.txt" --metric grouped.self_similarity \
             --metric grouped.mev --metric grouped.frequency ;;
+        groups)
+            cat >"$work/groups.json" <<JSON
+{"name": "groups", "save_transforms": false,
+ "dataset": [{"name": "x", "source": "$x", "attach": {"label": "$data/label.txt"}}],
+ "metric": [{"id": "spectrum.isoscore", "by": "label"}, {"id": "moments", "by": "label"}, {"id": "angular.avg_cosine", "by": "label"}]}
+JSON
+            run groups run "$work/groups.json" --out "$work/groups" -o json
+            ;;
         sentences) measure sentences "$x" --column "sentence=$data/sentence.txt" --column "gold=$data/gold.txt" \
             --metric grouped.intra_sentence --metric sts --metric pairs.alignment ;;
         probes) measure probes "$x" --labels "$data/label.txt" --column "split=$data/split.txt" --column "gold=$data/gold.txt" \

@@ -50,15 +50,7 @@ impl CoordinatorConfig {
     #[must_use]
     pub fn new(state_dir: PathBuf) -> Self {
         let (session_ttl, heartbeat) = (Duration::from_secs(30), Duration::from_secs(10));
-        Self {
-            state_dir,
-            session_ttl,
-            heartbeat,
-            max_losses: 3,
-            max_failures: 4,
-            token: None,
-            durable: true,
-        }
+        Self { state_dir, session_ttl, heartbeat, max_losses: 3, max_failures: 4, token: None, durable: true }
     }
 }
 

@@ -78,7 +78,8 @@ impl<'a> Job<'a> {
     fn new(plugins: &'a PluginSet, base: &'a Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cache = RowCache::open(directory.path(), 1 << 30).expect("a row cache");
-        let (blobs, fetched, models) = (MemoryBlobs::default(), Fetched::default(), Models::new(ComputeDevice::cpu()));
+        let (blobs, fetched, models) =
+            (MemoryBlobs::default(), Fetched::default(), Models::new(ComputeDevice::cpu()));
         Self { plugins, base, blobs, fetched, models, cache, _directory: directory }
     }
 

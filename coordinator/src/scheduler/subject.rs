@@ -89,9 +89,8 @@ impl SubjectProgress {
 
     /// Number of tasks, as far as is known: those of the stages so far, and those that are planned.
     pub(super) fn tasks(&self) -> u64 {
-        let later = (self.stage + 1..=self.stages()).map(|stage| {
-            self.tasks_of(self.last_planned.iter().filter(|&&last| last >= stage).count())
-        });
+        let later = (self.stage + 1..=self.stages())
+            .map(|stage| self.tasks_of(self.last_planned.iter().filter(|&&last| last >= stage).count()));
         self.tasks_before + self.tasks_of(self.slots.len()) + later.sum::<u64>()
     }
 

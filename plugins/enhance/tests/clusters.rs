@@ -51,11 +51,18 @@ fn no_directions_leave_the_rows_minus_their_means() {
 
 #[test]
 fn a_cluster_with_fewer_rows_than_directions_becomes_zero() {
-    let x = array![[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0], [90.0, 0.0, 1.0, 0.0], [90.0, 5.0, 0.0, 0.0]];
+    let few = array![[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]];
+    let many = Array2::from_shape_fn((9, 4), |(i, j)| 90.0 + ((7 * i + 3 * j) as f64).sin());
+    let x = ndarray::concatenate![Axis(0), few, many];
     let y = enhance::<ClusterBased>(r#"{"k": 2, "p": 3}"#, &x, &x);
-    assert!(y.iter().all(|v| v.abs() < 1e-12), "{y}");
-    let alone = enhance::<ClusterBased>(r#"{"k": 4, "p": 3}"#, &x, &x);
-    assert!(alone.iter().all(|v| v.abs() <= 0.0), "{alone}");
+    assert!(y.rows().into_iter().take(2).flatten().all(|v| v.abs() < 1e-12), "{y}");
+    assert!(y.rows().into_iter().skip(2).flatten().any(|v| v.abs() > 1e-3), "{y}");
+}
+
+#[test]
+fn directions_that_leave_nothing_of_any_cluster_are_refused() {
+    let x = array![[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0], [90.0, 0.0, 1.0, 0.0], [90.0, 5.0, 0.0, 0.0]];
+    assert!(message::<ClusterBased>(r#"{"k": 2, "p": 3}"#, &x).contains("leaves nothing"));
 }
 
 #[test]

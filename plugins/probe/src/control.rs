@@ -85,7 +85,9 @@ impl Op for Control {
     fn open(params: ControlParams, input: &Input, host: &Host) -> Result<Self> {
         let draws = if params.draw { params.draws } else { 0 };
         if params.draws == 0 || (!params.draw && params.draws > 1) {
-            return Err(Error::invalid("parameter \"draws\" must be at least 1, and 1 where no labels are drawn"));
+            return Err(Error::invalid(
+                "parameter \"draws\" must be at least 1, and 1 where no labels are drawn",
+            ));
         }
         let mut columns = vec![params.label];
         columns.extend((0..params.draws).map(|_| params.control.clone()));
@@ -125,7 +127,8 @@ type OfDraws = Vec<core::result::Result<f64, String>>;
 /// Writes what was trained, as means over the draws, and the deviations.
 fn write_draws(task: &Probe, controls: &[Probe], out: &mut Out<'_>) -> Result<()> {
     let of_task = judged(task).test_accuracy.map_err(|reason| format!("the task has no accuracy: {reason}"));
-    let (mut train, mut test, mut bits, mut selectivity) = (OfDraws::new(), OfDraws::new(), OfDraws::new(), OfDraws::new());
+    let (mut train, mut test, mut bits, mut selectivity) =
+        (OfDraws::new(), OfDraws::new(), OfDraws::new(), OfDraws::new());
     for control in controls {
         let judged = judged(control);
         let of_control = judged.test_accuracy.clone();
@@ -147,7 +150,9 @@ fn write_draws(task: &Probe, controls: &[Probe], out: &mut Out<'_>) -> Result<()
         out.set_n(n);
         let all = values.iter().cloned().collect::<core::result::Result<Vec<f64>, String>>();
         match &all {
-            Ok(values) if id == IDS.test_accuracy && values.len() == 1 => report::write_share(id, &Ok(values[0]), n, out)?,
+            Ok(values) if id == IDS.test_accuracy && values.len() == 1 => {
+                report::write_share(id, &Ok(values[0]), n, out)?
+            }
             Ok(values) => out.value(id, mean(values))?,
             Err(reason) => out.null(id, reason)?,
         }

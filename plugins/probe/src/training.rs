@@ -219,7 +219,8 @@ impl Trainer {
         let draws = (0..self.settings.draws).map(|i| Draw::new(self.seed.wrapping_add(i), &task));
         let mut started = Training { space, draws: draws.collect(), probes: Vec::new(), passes: 0 };
         let probe = |(place, tally): (usize, &Tally)| {
-            let classes = started.draw(place).map_or_else(|| tally.classes(), |draw| tally.drawn(draw).classes());
+            let classes =
+                started.draw(place).map_or_else(|| tally.classes(), |draw| tally.drawn(draw).classes());
             let state = match untrainable(&classes.names, self.cols) {
                 Some(reason) => ProbeState::Failed(reason),
                 None => ProbeState::Training(Box::new(Fit::new(

@@ -186,7 +186,9 @@ fn several_draws_of_control_labels_give_their_mean_and_deviation() {
         isoscope_plugin_sdk::testing::run_with::<Control>(params, seed, &[&[rows.whole()]]).unwrap().collected
     };
     let several = of(r#"{"draws": 3}"#, 4);
-    for (id, part) in [("probe.selectivity", "selectivity"), ("probe.logreg_control_test_ce_bits", "test_ce_bits")] {
+    for (id, part) in
+        [("probe.selectivity", "selectivity"), ("probe.logreg_control_test_ce_bits", "test_ce_bits")]
+    {
         let single: Vec<f64> = (4..7).map(|seed| of("{}", seed).value(id).unwrap()).collect();
         let mean = single.iter().sum::<f64>() / 3.0;
         let deviation = (single.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2.0).sqrt();

@@ -151,7 +151,7 @@ fn write_draws(task: &Probe, controls: &[Probe], out: &mut Out<'_>) -> Result<()
         let all = values.iter().cloned().collect::<core::result::Result<Vec<f64>, String>>();
         match &all {
             Ok(values) if id == IDS.test_accuracy && values.len() == 1 => {
-                report::write_share(id, &Ok(values[0]), n, out)?
+                report::write_share(id, &Ok(values[0]), n, out)?;
             }
             Ok(values) => out.value(id, mean(values))?,
             Err(reason) => out.null(id, reason)?,

@@ -115,6 +115,7 @@ impl Shell {
     ///
     /// # Panics
     /// When it cannot be copied.
+    #[allow(clippy::must_use_candidate)] // the name is known to who gave it
     pub fn copy(&self, name: &str, to: &str) -> String {
         fs::copy(self.golden(name), self.here().join(to)).expect("the matrix can be copied");
         to.to_owned()
@@ -134,6 +135,7 @@ impl Shell {
     ///
     /// # Panics
     /// When it cannot be written.
+    #[allow(clippy::must_use_candidate)] // the name is known to who gave it
     pub fn write(&self, name: &str, rows: &Array2<f64>) -> String {
         vectors::write(&self.here().join(name), rows);
         name.to_owned()

@@ -29,7 +29,7 @@ pub(super) struct Folder<'a> {
 
 enum LayerFile {
     Positioned(Positioned),
-    Table(Table),
+    Table(Box<Table>),
 }
 
 /// Refuses a target that holds anything.
@@ -61,7 +61,7 @@ impl<'a> Folder<'a> {
         let layer = |&layer: &u32| -> Result<LayerFile, FilesError> {
             let (folder, name) = (temporary.path(), layer_name(layer));
             Ok(match format {
-                FileFormat::Parquet => LayerFile::Table(Table::create(folder, &name, width)?),
+                FileFormat::Parquet => LayerFile::Table(Box::new(Table::create(folder, &name, width)?)),
                 _ => LayerFile::Positioned(Positioned::create(folder, &name, format, width)?),
             })
         };

@@ -19,6 +19,7 @@ use isoscope_core::violation::{Violation, Violations};
 use isoscope_worker::encode::{EncodeError, Encoding};
 use isoscope_worker::{ComputeDevice, DeviceName, WorkerError, numerics_class, use_one_blas_thread};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,10 +130,11 @@ fn summary(args: &EncodeArgs, encoding: &Encoding, rows: u64, tally: &Tally) -> 
     let plural = if layers == 1 { "" } else { "s" };
     let mut line = format!("{out}: {layers} layer{plural} of {rows} × {width}, {} texts", tally.texts);
     if tally.truncated_texts > 0 {
-        line += &format!(", {} of them cut at {} tokens", tally.truncated_texts, encoding.max_tokens());
+        let cut = (tally.truncated_texts, encoding.max_tokens());
+        let _ = write!(line, ", {} of them cut at {} tokens", cut.0, cut.1);
     }
     if tally.texts_without_rows > 0 {
-        line += &format!(", {} of them without a row", tally.texts_without_rows);
+        let _ = write!(line, ", {} of them without a row", tally.texts_without_rows);
     }
     line
 }

@@ -171,7 +171,9 @@ impl Drawing<'_> {
         notes.extend(self.marks.notes(&scalars));
         notes.extend(errors(&scalars, self.errors));
         if self.style == Style::Markdown {
-            notes.iter_mut().for_each(|note| *note = super::markdown::escaped(note));
+            for note in &mut notes {
+                *note = super::markdown::escaped(note);
+            }
         }
         notes.extend((!self.spec.note.is_empty()).then(|| self.spec.note.trim().to_owned()));
         notes

@@ -70,7 +70,9 @@ impl<'a> NearMoments<'a> {
         let mut order: Vec<usize> = (0..d).collect();
         order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
         let mut ordered = Vec::with_capacity(d * d);
-        order.iter().for_each(|i| ordered.extend_from_slice(&vectors[i * d..(i + 1) * d]));
+        for i in &order {
+            ordered.extend_from_slice(&vectors[i * d..(i + 1) * d]);
+        }
         Some((order.iter().map(|&i| values[i]).collect(), ordered))
     }
 }

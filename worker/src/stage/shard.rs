@@ -57,13 +57,12 @@ impl<'a> ShardRun<'a> {
     /// When the device fails.
     pub fn fold_on_device(&mut self, states: &DeviceStates<'_>, kept: &[u32]) -> Result<bool, WorkerError> {
         let Some(fold) = self.stage.device_fold() else { return Ok(false) };
-        let folding = match &mut self.on_device {
-            Some(folding) => folding,
-            None => {
-                let wants = |part| fold.parts.contains(&part);
-                let begun = states.begin(wants(catalogue::Part::Second), wants(catalogue::Part::Direction));
-                self.on_device.insert(begun.map_err(on_device)?)
-            }
+        let folding = if let Some(folding) = &mut self.on_device {
+            folding
+        } else {
+            let wants = |part| fold.parts.contains(&part);
+            let begun = states.begin(wants(catalogue::Part::Second), wants(catalogue::Part::Direction));
+            self.on_device.insert(begun.map_err(on_device)?)
         };
         folding.absorb(states, kept).map_err(on_device)?;
         Ok(true)

@@ -44,12 +44,11 @@ fn linear_algebra() -> Result<String, String> {
 }
 
 fn one_blas_thread() -> String {
-    let found = if isoscope_worker::use_one_blas_thread() {
-        "OpenBLAS, one thread a task"
-    } else {
-        "a BLAS that is not OpenBLAS; set its own thread variable to 1, as tasks already use every core"
-    };
-    found.to_owned()
+    match isoscope_worker::openblas_in_use() {
+        Some(blas) if isoscope_worker::use_one_blas_thread() => format!("{blas}; one thread a task"),
+        _ => "a BLAS that is not OpenBLAS; set its own thread variable to 1, as tasks already use every core"
+            .to_owned(),
+    }
 }
 
 fn plugins() -> Result<String, String> {

@@ -249,7 +249,11 @@ fn a_matrix_that_is_not_finite_is_refused_by_row_or_counted() {
 fn the_machine_is_found_fit_and_plugins_are_listed_with_the_reason_for_refusals() {
     let place = workplace();
     let output = isoscope(place.path(), &["doctor"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{found}");
+    let named =
+        found.lines().any(|line| line.contains("matrix products: OpenBLAS ") && line.contains("kernels for"));
+    assert!(named, "the BLAS in use is named by version and kernels: {found}");
     fs::write(place.path().join("not.so"), b"no plugin").unwrap();
     let output = isoscope(place.path(), &["plugin", "list", "--dir", ".", "-o", "json"]);
     let listed: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();

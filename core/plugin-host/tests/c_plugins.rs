@@ -7,7 +7,8 @@ mod support;
 use std::fs;
 
 use isoscope_plugin_host::{
-    Collected, LoadError, OpError, Plugin, Source, read_dynamic, read_manifest, scan, use_one_blas_thread,
+    Collected, LoadError, OpError, Plugin, Source, openblas_in_use, read_dynamic, read_manifest, scan,
+    use_one_blas_thread,
 };
 use support::{batch, compile, open};
 use tempfile::tempdir;
@@ -214,4 +215,5 @@ fn a_scan_lists_every_library_by_name_with_the_reason_of_a_refusal() {
 #[test]
 fn there_is_no_openblas_in_this_process() {
     assert!(!use_one_blas_thread());
+    assert_eq!(openblas_in_use(), None);
 }

@@ -12,7 +12,7 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 pub fn numerics_class(device: &ComputeDevice) -> String {
     match device.compute_capability() {
         Some(capability) => format!("cuda-packed2-sm{capability}"),
-        None => format!("cpu-packed2-{}-{}", std::env::consts::ARCH, vector_unit()),
+        None => format!("cpu-packed3-{}-{}", std::env::consts::ARCH, vector_unit()),
     }
 }
 

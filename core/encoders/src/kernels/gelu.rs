@@ -5,7 +5,7 @@ use candle_core::CudaStorage;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, bail};
 use multiversion::multiversion;
 
-use super::elementary::{erf, exp_of_negative};
+use super::elementary::{exp_of_negative, tail_moment};
 use super::storage::{store_as, values};
 
 /// The activation between the two dense layers of a feed-forward block.
@@ -98,7 +98,9 @@ pub(super) fn apply(activation: Activation, values: &mut [f32]) {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn gelu(values: &mut [f32]) {
     for x in values {
-        *x = 0.5 * *x * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
+        // x·Φ(x) = max(x, 0) − |x|·Φ(−|x|): on the left nothing is left of a difference from 1.
+        let positive = if *x < 0.0 { 0.0 } else { *x };
+        *x = positive - 0.5 * tail_moment(x.abs());
     }
 }
 
@@ -165,6 +167,12 @@ mod tests {
         for (y, e) in y.iter().zip(expected) {
             assert!((y - e).abs() < 2e-7, "{y} is not {e}");
         }
+    }
+
+    #[test]
+    fn gelu_of_what_is_not_finite_is_its_limit() {
+        let y = activated(Activation::Gelu, &[f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
+        assert!(y[0].is_infinite() && y[0] > 0.0 && y[1].abs() < 1e-36 && y[2].is_nan(), "{y:?}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ base=${ISOSCOPE_BENCH_BASE:-${XDG_CACHE_HOME:-$HOME/.cache}/isoscope/bench/bert-
 [ -x "$throughput" ] || { echo "$throughput is not there; build it with: ./dev bench encode" >&2; exit 2; }
 
 export OPENBLAS_NUM_THREADS=1
+# The allocator keeps freed memory, as isoscope has it do; only a process that says so itself needs no variable.
+keeping=GLIBC_TUNABLES=glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=268435456:glibc.malloc.arena_max=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -36,7 +38,7 @@ fi
 # The functions below print tokens and tokens per second of one program; $model and $table are those of the case.
 
 run_isoscope() { # one process, as many threads as the others have
-    "$throughput" "$model" "$table" --threads "$threads" --rounds 1 >"$work/isoscope.log"
+    env "$keeping" "$throughput" "$model" "$table" --threads "$threads" --rounds 1 >"$work/isoscope.log"
     speed "$work/isoscope.log"
 }
 
@@ -51,7 +53,7 @@ run_products() { # as many processes at once as the others have threads
 }
 
 speed() { # FILE...: the sum of what each measured
-    awk '/ tokens in / { tokens = $1 } /^round/ { sum += $4 } END { print tokens, sum }' "$@"
+    awk '/ tokens in / { tokens = $1 } /^round/ { sum += $5 } END { print tokens, sum }' "$@"
 }
 
 run_torch() { peer torch; }
@@ -92,7 +94,7 @@ PYTHON
 
 run_case() { # NAME MODEL TABLE
     name=$1 model=$2 table=$3
-    local programs=(isoscope) round place program
+    local programs=(isoscope) round place program result
     for program in "${peers[@]+"${peers[@]}"}"; do
         if [ "$program" = onnx ] && ! export_graph; then continue; fi
         programs+=("$program")
@@ -103,7 +105,8 @@ run_case() { # NAME MODEL TABLE
         # Another one goes first in every round, so that a machine that warms up or slows down hits all.
         for place in "${!programs[@]}"; do
             program=${programs[(place + round - 1) % ${#programs[@]}]}
-            echo "$round $program $("run_$program")" >>"$work/$name.speeds"
+            result=$("run_$program")
+            echo "$round $program $result" >>"$work/$name.speeds"
         done
         awk -v r="$round" '$1 == r { printf "%s %s %.0f", (n++ ? "," : "  round " r ":"), $2, $4 } END { print " tokens/s" }' \
             "$work/$name.speeds"

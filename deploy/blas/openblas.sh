@@ -2,9 +2,9 @@
 # Lays out a current OpenBLAS for isoscope, from a package of the Python index: no root, no compiler. Prints the directory to put into
 # LD_LIBRARY_PATH. usage: openblas.sh DIR
 #
-# Distributions carry OpenBLAS for years; the products of an encoder gain from newer kernels (bench/README.md has figures). The package
-# is built for SciPy, which gives every symbol a prefix so that two copies can live in one process; isoscope calls the plain names,
-# so the prefix is taken off.
+# Distributions carry one version of OpenBLAS for years, and the speed of an encoder is that of its products: `./dev bench encode` tells
+# what a newer one gives on a machine. The package is built for SciPy, which gives every symbol a prefix so that two copies can live in
+# one process; isoscope calls the plain names, so the prefix is taken off.
 set -euo pipefail
 
 dir=${1:?usage: openblas.sh DIR}

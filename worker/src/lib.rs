@@ -29,7 +29,7 @@ pub mod transform;
 
 pub use error::WorkerError;
 pub use isoscope_encoders::{ComputeDevice, DeviceName};
-pub use isoscope_plugin_host::{openblas_in_use, scan, use_one_blas_thread};
+pub use isoscope_plugin_host::{keep_freed_memory, openblas_in_use, scan, use_one_blas_thread};
 pub use lease::{Stop, Worker, WorkerConfig, numerics_class};
 pub use plugin_directory::PluginDirectory;
 pub use plugins::PluginSet;

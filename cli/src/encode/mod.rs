@@ -17,7 +17,9 @@ use isoscope_core::plan::numerics;
 use isoscope_core::result::Tally;
 use isoscope_core::violation::{Violation, Violations};
 use isoscope_worker::encode::{EncodeError, Encoding};
-use isoscope_worker::{ComputeDevice, DeviceName, WorkerError, numerics_class, use_one_blas_thread};
+use isoscope_worker::{
+    ComputeDevice, DeviceName, WorkerError, keep_freed_memory, numerics_class, use_one_blas_thread,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -55,6 +57,7 @@ fn encode(
     let study = study::make(args)?;
     let base = std::env::current_dir().context("the working directory")?;
     let _ = use_one_blas_thread();
+    let _ = keep_freed_memory(threads);
     let device = ComputeDevice::open(device).map_err(|error| Failure::Input(error.to_string()))?;
     let encoding = match &args.token_ids {
         Some(file) => Encoding::of_token_ids(study, file, &base, &device),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::device::DeviceName;
 use crate::encoder::SinkError;
+use crate::weights::AdapterError;
 
 /// Reports why a checkpoint cannot be read or a batch cannot be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,15 @@ pub enum EncoderError {
         path: PathBuf,
         /// What it would have said.
         role: &'static str,
+    },
+    /// An adapter that cannot be used, or not on its base.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// Weights are to be drawn for a configuration that no memory could hold.
+    #[error("config.json in {} implies more weights than any encoder has; none are drawn", dir.display())]
+    TooLarge {
+        /// The directory.
+        dir: PathBuf,
     },
     /// A file could not be read.
     #[error("cannot read {}", path.display())]

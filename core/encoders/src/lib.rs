@@ -9,6 +9,8 @@
 //! [`Encoder`], [`Checkpoint::tokenizer`] a [`TextTokenizer`]. An encoder takes a [`TokenBatch`], packed without padding, and
 //! pushes one layer after the other into a [`HiddenStateSink`], so that nobody holds all layers of a corpus.
 //!
+//! [`Checkpoint::open_with`] takes an adapter (LoRA) with its base, or an architecture whose weights are drawn at random.
+//!
 //! Weights and hidden states are f32, or f16 or bf16 where that is asked for ([`Precision`]); norms accumulate in f64 on the CPU,
 //! exact activations stay exact. Nothing here starts a thread; BLAS
 //! must be told so by the process (`OPENBLAS_NUM_THREADS=1` or its function of the same meaning).
@@ -23,17 +25,20 @@ mod facts;
 mod files;
 mod kernels;
 mod models;
+mod modules;
 mod on_device;
 mod tokenizer;
 mod weights;
 
 pub use batch::TokenBatch;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Opening, adapter_base};
 pub use device::{ComputeDevice, DeviceName, Precision};
 pub use encoder::{Encoder, HiddenStateSink, SinkError};
 pub use error::EncoderError;
 pub use facts::CheckpointFacts;
 pub use isoscope_cuda::{DirectionSums, FoldedSums, SecondSums};
 pub use models::model_types;
+pub use modules::{PoolingMode, SentenceModules};
 pub use on_device::{DeviceMoments, DeviceStates};
 pub use tokenizer::{EncodedText, TextTokenizer};
+pub use weights::AdapterError;

@@ -16,6 +16,7 @@ mod electra;
 mod embeddings;
 mod forward_pass;
 mod handover;
+mod initial;
 mod modernbert;
 mod modernbert_config;
 mod mpnet;
@@ -39,6 +40,7 @@ use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
+pub(crate) use initial::Initialisation;
 use crate::weights::{TensorSpec, Weights};
 
 /// Reads a family's `config.json`.

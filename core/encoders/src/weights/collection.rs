@@ -1,20 +1,17 @@
-//! The tensors of a checkpoint, from one file or several shards.
+//! All tensors of an encoder, wherever their values come from.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::file::WeightFile;
+use super::adapter::Adapter;
+use super::drawn::DrawnTensors;
+use super::stored::StoredTensors;
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::files;
-
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-const PICKLED: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// A tensor that an architecture needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,82 +22,83 @@ pub(crate) struct TensorSpec {
     pub(crate) shape: Vec<usize>,
 }
 
-/// All tensors of a checkpoint by their current name, with the prefix under which the encoder lies.
+/// The tensors of an encoder. What an adapter changes is changed when a tensor is read, so families know nothing of it.
 pub(crate) struct Weights {
-    dir: PathBuf,
-    files: Vec<WeightFile>,
-    /// Current name → (file, stored name).
-    places: BTreeMap<String, (usize, String)>,
-    prefix: String,
+    origin: Origin,
+    adapter: Option<Adapter>,
 }
 
-#[derive(Deserialize)]
-struct ShardIndex {
-    weight_map: BTreeMap<String, String>,
+/// Where values come from.
+enum Origin {
+    Stored(StoredTensors),
+    Drawn(DrawnTensors),
 }
 
 impl Weights {
     /// Opens the weight files of a directory and checks their headers.
     pub(crate) fn open(dir: &Path) -> Result<Self, EncoderError> {
-        let mut files = Vec::new();
-        for path in weight_paths(dir)? {
-            files.push(WeightFile::open(&path)?);
-        }
-        let mut places = BTreeMap::new();
-        for (i, file) in files.iter().enumerate() {
-            for stored in file.names() {
-                let name = current_name(&stored);
-                if places.insert(name, (i, stored.clone())).is_some() {
-                    let reason = format!("it holds a second tensor `{stored}`");
-                    return Err(EncoderError::Header { path: file.path().to_owned(), reason });
-                }
-            }
-        }
-        Ok(Self { dir: dir.to_owned(), files, places, prefix: String::new() })
+        Ok(Self { origin: Origin::Stored(StoredTensors::open(dir)?), adapter: None })
     }
 
-    /// Settles on the first of `prefixes` under which the tensor `anchor` lies.
+    /// Takes tensors that are drawn.
+    pub(crate) fn drawn(tensors: DrawnTensors) -> Self {
+        Self { origin: Origin::Drawn(tensors), adapter: None }
+    }
+
+    /// Settles on the first of `prefixes` under which the tensor `anchor` is stored.
     pub(crate) fn find_prefix(&mut self, prefixes: &[&str], anchor: &str) -> Result<(), EncoderError> {
-        for prefix in prefixes {
-            if self.places.contains_key(&format!("{prefix}{anchor}")) {
-                (*prefix).clone_into(&mut self.prefix);
-                return Ok(());
-            }
+        match &mut self.origin {
+            Origin::Stored(stored) => stored.find_prefix(prefixes, anchor),
+            Origin::Drawn(_) => Ok(()),
         }
-        let tried: Vec<String> = prefixes.iter().map(|prefix| format!("{prefix}{anchor}")).collect();
-        Err(EncoderError::MissingTensor { dir: self.dir.clone(), name: tried.join("` or `") })
     }
 
     /// Says whether there is a tensor of this name.
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.place(name).is_ok()
+        match &self.origin {
+            Origin::Stored(stored) => stored.contains(name),
+            Origin::Drawn(drawn) => drawn.contains(name),
+        }
     }
 
     /// Checks that every tensor is there, in the right shape and a number format that can be widened; reads none.
     pub(crate) fn check(&self, specs: impl Iterator<Item = TensorSpec>) -> Result<(), EncoderError> {
-        for spec in specs {
-            let (file, stored) = self.place(&spec.name)?;
-            let Some(info) = file.info(stored) else {
-                return Err(self.missing(&spec.name));
-            };
-            file.format(stored, info)?;
-            if info.shape != spec.shape {
-                return Err(EncoderError::TensorShape {
-                    path: file.path().to_owned(),
-                    name: stored.to_owned(),
-                    expected: spec.shape,
-                    found: info.shape.clone(),
-                });
-            }
+        match &self.origin {
+            Origin::Stored(stored) => stored.check(specs),
+            // They were made from the very list.
+            Origin::Drawn(_) => Ok(()),
         }
+    }
+
+    /// Puts an adapter on the tensors that an encoder needs, which were found to be there. The encoder may lie under any of
+    /// `prefixes` in the adapter, wherever it lies here.
+    pub(crate) fn adapt(
+        &mut self,
+        mut adapter: Adapter,
+        prefixes: &[&str],
+        specs: impl Iterator<Item = TensorSpec>,
+    ) -> Result<(), EncoderError> {
+        let specs: BTreeMap<String, Vec<usize>> = specs.map(|spec| (spec.name, spec.shape)).collect();
+        let held = |name: &str| match &self.origin {
+            Origin::Stored(stored) => stored.holds(name),
+            Origin::Drawn(drawn) => drawn.contains(name),
+        };
+        adapter.fit(prefixes, &specs, &held)?;
+        self.adapter = Some(adapter);
         Ok(())
     }
 
     /// Reads one tensor, as f32.
     pub(crate) fn tensor(&self, name: &str, device: &Device) -> Result<Tensor, EncoderError> {
-        let (file, stored) = self.place(name)?;
-        let info = file.info(stored).ok_or_else(|| self.missing(name))?;
-        file.read(stored, info, device)
+        let (mut values, shape) = match &self.origin {
+            Origin::Stored(stored) => stored.read(name)?,
+            Origin::Drawn(drawn) => drawn.draw(name)?,
+        };
+        if let Some(adapter) = &self.adapter {
+            values = adapter.apply(name, values, &shape)?;
+        }
+        Tensor::from_vec(values, shape, device)
+            .map_err(|source| EncoderError::Compute { step: "reading the weights", source })
     }
 
     /// Reads one tensor in the number format of the encoder, onto its device.
@@ -117,63 +115,21 @@ impl Weights {
         self.tensor(name, &Device::Cpu)?.to_device(&placement.device).map_err(placing)
     }
 
-    /// Hashes the bytes of all weight files, in the order of their names.
+    /// Hashes all that decides the values: the bytes of the weight files in the order of their names, or what tensors are drawn
+    /// from, and after them the adapter.
     pub(crate) fn digest(&self) -> Result<String, EncoderError> {
         let mut hash = Sha256::new();
-        for file in &self.files {
-            file.hash(&mut hash)?;
+        match &self.origin {
+            Origin::Stored(stored) => stored.hash(&mut hash)?,
+            Origin::Drawn(drawn) => drawn.hash(&mut hash),
+        }
+        if let Some(adapter) = &self.adapter {
+            adapter.hash(&mut hash)?;
         }
         Ok(files::digest(hash))
-    }
-
-    fn place(&self, name: &str) -> Result<(&WeightFile, &str), EncoderError> {
-        match self.places.get(&format!("{}{name}", self.prefix)) {
-            Some((file, stored)) => Ok((&self.files[*file], stored)),
-            None => Err(self.missing(name)),
-        }
-    }
-
-    fn missing(&self, name: &str) -> EncoderError {
-        EncoderError::MissingTensor { dir: self.dir.clone(), name: format!("{}{name}", self.prefix) }
     }
 }
 
 fn placing(source: candle_core::Error) -> EncoderError {
     EncoderError::Compute { step: "placing the weights on the device", source }
-}
-
-/// Early BERT checkpoints call the parameters of their layer norms by the paper's letters.
-fn current_name(stored: &str) -> String {
-    if let Some(stem) = stored.strip_suffix("LayerNorm.gamma") {
-        format!("{stem}LayerNorm.weight")
-    } else if let Some(stem) = stored.strip_suffix("LayerNorm.beta") {
-        format!("{stem}LayerNorm.bias")
-    } else {
-        stored.to_owned()
-    }
-}
-
-fn weight_paths(dir: &Path) -> Result<Vec<PathBuf>, EncoderError> {
-    let single = dir.join(SINGLE);
-    if single.is_file() {
-        return Ok(vec![single]);
-    }
-    let path = dir.join(INDEX);
-    if path.is_file() {
-        let index: ShardIndex = files::parse(&path, &files::read(&path, "list of weight files")?)?;
-        let shards: BTreeSet<String> = index.weight_map.into_values().collect();
-        if let Some(shard) =
-            shards.iter().find(|shard| shard.contains('/') || !shard.ends_with(".safetensors"))
-        {
-            let reason = format!(
-                "`weight_map` names `{shard}`, which is not a safetensors file of the same directory"
-            );
-            return Err(EncoderError::Json { path, reason });
-        }
-        return Ok(shards.into_iter().map(|shard| dir.join(shard)).collect());
-    }
-    match PICKLED.map(|name| dir.join(name)).into_iter().find(|path| path.is_file()) {
-        Some(path) => Err(EncoderError::PickledWeights { path }),
-        None => Err(EncoderError::NoWeights { dir: dir.to_owned() }),
-    }
 }

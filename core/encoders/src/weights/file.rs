@@ -4,7 +4,6 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use sha2::{Digest, Sha256};
@@ -91,21 +90,15 @@ impl WeightFile {
         }
     }
 
-    /// Reads one tensor and widens it to f32.
-    pub(super) fn read(
-        &self,
-        name: &str,
-        info: &TensorInfo,
-        device: &Device,
-    ) -> Result<Tensor, EncoderError> {
+    /// Reads one tensor, row by row, and widens it to f32.
+    pub(super) fn read(&self, name: &str, info: &TensorInfo) -> Result<Vec<f32>, EncoderError> {
         let format = self.format(name, info)?;
         let (start, end) = info.data_offsets;
         let mut bytes = vec![0; end - start];
         self.file
             .read_exact_at(&mut bytes, self.data_start + start as u64)
             .map_err(|e| self.unreadable(e))?;
-        Tensor::from_vec(widen(&bytes, format), info.shape.as_slice(), device)
-            .map_err(|source| EncoderError::Compute { step: "reading the weights", source })
+        Ok(widen(&bytes, format))
     }
 
     /// Returns the number format of a tensor when it can be widened to f32 exactly.

@@ -15,7 +15,8 @@ pub struct CheckpointFacts {
     pub max_positions: usize,
     /// Number of token ids that have an embedding.
     pub vocab: usize,
-    /// `sha256:` and the hex digest of the weight file's bytes; of several shards, of their bytes in the order of their names.
+    /// `sha256:` and the hex digest of the weight file's bytes; of several shards, of their bytes in the order of their names. An adapter
+    /// adds its own bytes and what they change; of weights that are drawn it is that of `config.json` and the seed.
     pub weights_digest: String,
     /// `sha256:` and the hex digest of the bytes of `tokenizer.json`.
     pub tokenizer_digest: String,

@@ -127,9 +127,10 @@ impl Adapter {
         if let Some(bare) = bare.filter(|bare| specs.contains_key(*bare)) {
             return Ok(Owner::Encoder(bare.to_owned()));
         }
-        // Heads lie beside an encoder that has a prefix, are saved whole, or are in the base, too.
+        // Heads lie beside an encoder that has a prefix, are saved whole, or are in the base, too. Poolers are often dropped from it.
         let beside = prefix.is_some() && bare.is_none();
-        if beside || held(name) || bare.is_some_and(held) || self.config.saves(name) {
+        let is_pooler = bare.is_some_and(|bare| bare.starts_with("pooler."));
+        if beside || is_pooler || held(name) || bare.is_some_and(held) || self.config.saves(name) {
             tracing::debug!(name = stored, "a tensor of the adapter is none of the encoder");
             return Ok(Owner::Elsewhere);
         }

@@ -67,8 +67,13 @@ impl StoredParts {
         if name.contains(".original_module.") {
             return true;
         }
-        let name = name.replace(".modules_to_save.", ".").replace(".base_layer.", ".");
-        self.whole.insert(name, stored.to_owned()).is_none()
+        if name.contains(".modules_to_save.") {
+            // Biases may be there twice, under both names, and are the same then.
+            self.whole.entry(name.replace(".modules_to_save.", ".")).or_insert_with(|| stored.to_owned());
+            return true;
+        }
+        let known = self.whole.insert(name.replace(".base_layer.", "."), stored.to_owned());
+        known.is_none_or(|known| known.contains(".modules_to_save."))
     }
 }
 

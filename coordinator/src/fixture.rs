@@ -3,7 +3,7 @@
 
 use isoscope_core::catalogue::{Manifest, PluginFacts};
 use isoscope_core::digest::sha256;
-use isoscope_core::facts::{DatasetFacts, Facts, ModelFacts, RowIndex};
+use isoscope_core::facts::{DatasetFacts, Facts, ModelFacts, RowIndex, SentenceModules};
 use isoscope_core::plan::Plan;
 use isoscope_core::result::{LayerReport, OpReport, Reported, ReportedSeries, Tally};
 use isoscope_core::state::encode;
@@ -46,6 +46,7 @@ pub(crate) fn facts(rows: u64) -> Facts {
         max_positions: 512,
         weights_digest: sha256(weights.as_bytes()),
         tokenizer_digest: sha256(b"tokenizer"),
+        sentences: SentenceModules::None,
     };
     let dataset = DatasetFacts {
         format: Format::Txt,

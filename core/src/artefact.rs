@@ -37,6 +37,9 @@ pub struct Artefact {
     pub space: String,
     /// Unit of a row: `token`, `word` or `sentence`; `row` for a matrix.
     pub unit: String,
+    /// How the tokens of a sentence were pooled; empty for rows that are no sentences.
+    #[serde(default)]
+    pub pooling: String,
     /// Seed of the study.
     pub seed: u64,
     /// The steps from raw to the space, first to last.
@@ -161,6 +164,7 @@ mod tests {
             layer: 3,
             space: "whitening+l2_normalize".into(),
             unit: "token".into(),
+            pooling: String::new(),
             seed: u64::MAX,
             steps: vec![
                 step("whitening", Some(vec![1, 2, 3])),

@@ -1,6 +1,7 @@
 //! What a worker found out about the sources of a study before it can be planned.
 
 use crate::catalogue::PluginFacts;
+use crate::pooling::PoolingMode;
 use crate::study::{Format, Unit};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,29 @@ pub struct ModelFacts {
     pub weights_digest: String,
     /// `sha256:` of the tokenizer file.
     pub tokenizer_digest: String,
+    /// What it says of sentences.
+    #[serde(default)]
+    pub sentences: SentenceModules,
+}
+
+/// What a checkpoint makes of the tokens of a sentence, beside its hidden states.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SentenceModules {
+    /// Nothing: it is an encoder alone.
+    #[default]
+    None,
+    /// It pools all tokens of a text.
+    Pooling {
+        /// How.
+        mode: PoolingMode,
+        /// Whether the pooled vectors are then brought to length 1.
+        normalize: bool,
+    },
+    /// It does something that is not computed.
+    Unsupported {
+        /// What, for a person.
+        reason: String,
+    },
 }
 
 /// What is known of a dataset after one pass over its bytes.

@@ -17,6 +17,7 @@ pub mod jackknife;
 pub mod linalg;
 pub mod moments;
 pub mod plan;
+pub mod pooling;
 pub mod result;
 pub mod state;
 pub mod study;

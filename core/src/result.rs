@@ -237,8 +237,12 @@ pub struct Key {
     pub weights_digest: String,
     /// `sha256:` of the dataset's bytes.
     pub dataset_digest: String,
-    /// Unit of a row: `token` or `sentence`; `row` for a matrix.
+    /// Unit of a row: `token`, `word` or `sentence`; `row` for a matrix.
     pub unit: String,
+    /// How the tokens of a sentence were pooled, e.g. `mean` or, where the checkpoint says so, `model:mean+normalize`; empty for rows
+    /// that are no sentences.
+    #[serde(default)]
+    pub pooling: String,
     /// What was excluded and cut, e.g. `exclude=special;max_tokens=512`.
     pub token_policy: String,
     /// The chain of enhancements with parameters, as JSON.

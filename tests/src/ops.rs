@@ -3,7 +3,7 @@
 use isoscope_core::catalogue::{OpManifest, Part};
 use isoscope_core::moments::Moments;
 use isoscope_core::plan::OpRef;
-use isoscope_core::study::Unit;
+use isoscope_core::pooling::{RowKind, SentencePooling};
 use isoscope_plugin_host::{Collected, Op, OpInput};
 use isoscope_plugin_services::LentMoments;
 use isoscope_worker::PluginSet;
@@ -33,7 +33,7 @@ impl Cloud {
     /// Never.
     #[must_use]
     pub fn pooled(&self) -> Self {
-        let pooled = rows::pool(Unit::Sentence, self.rows.view(), &self.columns);
+        let pooled = rows::pool(RowKind::Sentence(SentencePooling::MEAN), self.rows.view(), &self.columns);
         let (rows, columns) = pooled.expect("sentences are pooled");
         Self { rows, columns }
     }

@@ -4,6 +4,7 @@ use crate::dataset::DatasetError;
 use isoscope_core::linalg::EigenError;
 use isoscope_core::moments::MomentsError;
 use isoscope_core::state::CodecError;
+use isoscope_core::study::AddressError;
 use isoscope_core::task::Failure;
 use isoscope_encoders::EncoderError;
 use isoscope_plugin_host::{LoadError, OpError};
@@ -27,6 +28,14 @@ pub enum WorkerError {
         field: String,
         /// What is wrong.
         source: EncoderError,
+    },
+    /// The source of an encoder cannot be read.
+    #[error("{source}")]
+    ModelAddress {
+        /// Path in the study.
+        field: String,
+        /// What is wrong.
+        source: AddressError,
     },
     /// A text is longer than the limit and the study says that this is an error.
     #[error(
@@ -150,6 +159,7 @@ impl WorkerError {
             | Self::NonFinite { .. }
             | Self::TooManyGroups { .. }
             | Self::Encoder { .. }
+            | Self::ModelAddress { .. }
             | Self::Op(OpError::Invalid { .. }) => Failure::Input,
             Self::Op(OpError::Resource { .. }) => Failure::OutOfMemory,
             Self::RowCache { .. } | Self::Rpc { .. } | Self::CorruptBlob { .. } | Self::Revoked => {
@@ -163,7 +173,7 @@ impl WorkerError {
     #[must_use]
     pub fn field(&self) -> &str {
         match self {
-            Self::Dataset { field, .. } | Self::Encoder { field, .. } => field,
+            Self::Dataset { field, .. } | Self::Encoder { field, .. } | Self::ModelAddress { field, .. } => field,
             Self::NonFinite { .. } => "nonfinite",
             Self::LongText { .. } => "representation.on_long_text",
             Self::TooManyGroups { .. } => "metric.by",

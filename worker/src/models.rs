@@ -1,10 +1,13 @@
 //! Loaded encoders, shared by the tasks of a worker.
 
 use crate::error::WorkerError;
-use isoscope_core::facts::ModelFacts;
+use isoscope_core::facts::{ModelFacts, SentenceModules};
 use isoscope_core::plan::PlannedModel;
-use isoscope_core::study::NumberFormat;
-use isoscope_encoders::{Checkpoint, ComputeDevice, Encoder, EncoderError, Precision, TextTokenizer};
+use isoscope_core::pooling::PoolingMode;
+use isoscope_core::study::{ModelAddress, NumberFormat};
+use isoscope_encoders::{
+    self as encoders, Checkpoint, ComputeDevice, Encoder, Opening, Precision, TextTokenizer,
+};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -94,20 +97,32 @@ impl Models {
     }
 }
 
-/// Opens the checkpoint that `source` names; every way to an encoder leads through here or [`open_for_ids`].
-///
-/// # Errors
-/// When it cannot be used.
-pub(crate) fn open(source: &str, base: &Path) -> Result<Checkpoint, EncoderError> {
-    Checkpoint::open(&base.join(source))
+/// Where an encoder comes from, as a study says it.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// The checkpoint, the adapter, or the architecture of one whose weights are drawn.
+    pub(crate) source: &'a str,
+    /// The base of an adapter.
+    pub(crate) base: Option<&'a str>,
 }
 
-/// Opens a checkpoint likewise, which may lack its tokenizer.
+/// Opens the encoder that a study names in `field`; every way to an encoder leads through here. Relative directories begin at `base`.
 ///
 /// # Errors
 /// When it cannot be used.
-pub(crate) fn open_for_ids(source: &str, base: &Path) -> Result<Checkpoint, EncoderError> {
-    Checkpoint::open_for_ids(&base.join(source))
+pub(crate) fn open(
+    source: Source<'_>,
+    field: &str,
+    base: &Path,
+    needs_tokenizer: bool,
+) -> Result<Checkpoint, WorkerError> {
+    let address = ModelAddress::parse(source.source)
+        .map_err(|source| WorkerError::ModelAddress { field: field.to_owned(), source })?;
+    let adapter_base = source.base.map(|adapter_base| base.join(adapter_base));
+    let opening =
+        Opening { base: adapter_base.as_deref(), random_seed: address.random_seed, needs_tokenizer };
+    Checkpoint::open_with(&base.join(address.place), &opening)
+        .map_err(|source| WorkerError::Encoder { field: field.to_owned(), source })
 }
 
 /// What a plan knows of a checkpoint.
@@ -120,6 +135,27 @@ pub(crate) fn facts(checkpoint: &Checkpoint) -> ModelFacts {
         max_positions: facts.max_positions as u32,
         weights_digest: facts.weights_digest.clone(),
         tokenizer_digest: facts.tokenizer_digest.clone(),
+        sentences: sentences(checkpoint.sentence_modules()),
+    }
+}
+
+fn sentences(modules: &encoders::SentenceModules) -> SentenceModules {
+    match modules {
+        encoders::SentenceModules::None => SentenceModules::None,
+        encoders::SentenceModules::Unsupported { reason } => {
+            SentenceModules::Unsupported { reason: reason.clone() }
+        }
+        &encoders::SentenceModules::Pooling { mode, normalize } => {
+            let mode = match mode {
+                encoders::PoolingMode::Cls => PoolingMode::Cls,
+                encoders::PoolingMode::Max => PoolingMode::Max,
+                encoders::PoolingMode::Mean => PoolingMode::Mean,
+                encoders::PoolingMode::MeanSqrtLen => PoolingMode::MeanSqrtLen,
+                encoders::PoolingMode::WeightedMean => PoolingMode::WeightedMean,
+                encoders::PoolingMode::LastToken => PoolingMode::LastToken,
+            };
+            SentenceModules::Pooling { mode, normalize }
+        }
     }
 }
 
@@ -138,8 +174,10 @@ fn load(
     device: &ComputeDevice,
     precision: Precision,
 ) -> Result<Loaded, WorkerError> {
-    let failed = |source| WorkerError::Encoder { field: format!("model.{}.source", model.name), source };
-    let checkpoint = open(&model.source, base).map_err(failed)?;
+    let field = format!("model.{}.source", model.name);
+    let source = Source { source: &model.source, base: model.base.as_deref() };
+    let checkpoint = open(source, &field, base, true)?;
+    let failed = |source| WorkerError::Encoder { field: field.clone(), source };
     let facts = checkpoint.facts();
     if facts.weights_digest != model.facts.weights_digest
         || facts.tokenizer_digest != model.facts.tokenizer_digest

@@ -7,7 +7,8 @@ use crate::source::{RowSink, Sources};
 use crate::stage::{LayerStage, NodeState, ShardRun};
 use crate::tasks::{Context, Planned};
 use isoscope_core::result::Tally;
-use isoscope_core::study::{NonFinite, Unit};
+use isoscope_core::pooling::RowKind;
+use isoscope_core::study::NonFinite;
 use isoscope_core::task::{Output, Pass};
 use isoscope_core::tree;
 use isoscope_encoders::DeviceStates;
@@ -140,7 +141,7 @@ impl RowSink for Absorber<'_> {
             return Ok(());
         }
         let wide = rows.mapv(f64::from);
-        match rows::pool(self.unit(), wide.view(), columns) {
+        match rows::pool(self.kind(), wide.view(), columns) {
             Some((pooled, columns)) => self.absorb(layer, &[pooled.view()], &columns),
             None => self.absorb(layer, &[wide.view()], columns),
         }
@@ -152,8 +153,9 @@ impl RowSink for Absorber<'_> {
         states: &DeviceStates<'_>,
         kept: &[u32],
     ) -> Result<bool, WorkerError> {
+        let kind = self.kind();
         match self.runs.get_mut(layer).and_then(Option::as_mut) {
-            Some(run) if !self.on_host && self.sources.plan.study.representation.unit == Unit::Token => {
+            Some(run) if !self.on_host && kind == RowKind::Token => {
                 run.fold_on_device(states, kept)
             }
             _ => Ok(false),
@@ -174,19 +176,14 @@ impl RowSink for Absorber<'_> {
         if !self.wants(slot) {
             return Ok(());
         }
-        let unit = if self.sources.subject.model.is_some() { self.unit() } else { Unit::Token };
-        match (rows::pool(unit, left, columns), rows::pool(unit, right, columns)) {
-            (Some((left, columns)), Some((right, _))) => {
-                self.absorb(slot, &[left.view(), right.view()], &columns)
-            }
-            _ => self.absorb(slot, &[left, right], columns),
-        }
+        self.absorb(slot, &[left, right], columns)
     }
 }
 
 impl Absorber<'_> {
-    fn unit(&self) -> Unit {
-        self.sources.plan.study.representation.unit
+    /// Rows of a matrix are what they are.
+    fn kind(&self) -> RowKind {
+        self.sources.subject.row_kind().unwrap_or(RowKind::Token)
     }
 
     /// Hands on the rows of one cloud, or of two that are aligned, that are finite.

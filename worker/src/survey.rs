@@ -37,7 +37,7 @@ pub fn run(context: &Context<'_>, study: &BlobRef) -> Result<Output, WorkerError
 
 fn survey_model(model: &ModelSpec, index: usize, base: &Path) -> Result<ModelFacts, WorkerError> {
     let field = format!("model[{index}].source");
-    let checkpoint =
-        models::open(&model.source, base).map_err(|source| WorkerError::Encoder { field, source })?;
+    let source = models::Source { source: &model.source, base: model.base.as_deref() };
+    let checkpoint = models::open(source, &field, base, true)?;
     Ok(models::facts(&checkpoint))
 }

@@ -2,15 +2,19 @@
 #![allow(clippy::doc_markdown)]
 
 use clap::{Args, ValueEnum};
-use isoscope_core::study::Layers;
+use isoscope_core::study::{Layers, Pooling};
 use std::path::PathBuf;
 
 /// Arguments of `encode`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EncodeArgs {
-    /// Directory of the encoder: a transformers or sentence-transformers checkpoint.
+    /// Directory of the encoder: a transformers or sentence-transformers checkpoint, or an adapter (LoRA). random:DIR?seed=0 is the
+    /// architecture of DIR with weights drawn at random.
     #[arg(value_name = "MODEL")]
     pub(crate) model: String,
+    /// Checkpoint that the adapter was trained on; by default what the adapter names, where that is a directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter_base: Option<String>,
     /// Text to encode: a tsv, csv, jsonl, txt or conllu file.
     #[arg(long, value_name = "FILE", required_unless_present = "token_ids", conflicts_with = "token_ids")]
     pub(crate) data: Option<String>,
@@ -29,9 +33,13 @@ pub(crate) struct EncodeArgs {
     /// Layers to write: all, last, or numbers like 0,6,12; 0 is the output of the embeddings.
     #[arg(long, value_name = "LAYERS", default_value = "all", value_parser = layers)]
     pub(crate) layers: Layers,
-    /// What one row is: a token, or the mean over the tokens of a word or of a text.
+    /// What one row is: a token, the mean over the tokens of a word, or a text, pooled.
     #[arg(long, value_enum, value_name = "UNIT", default_value_t = RowUnit::Token)]
     pub(crate) unit: RowUnit,
+    /// How the tokens of a text are pooled: model is what the checkpoint says, over all tokens, and the mean where it says nothing;
+    /// the others pool the tokens that are not excluded, cls and lasttoken the first and last of all.
+    #[arg(long, value_enum, value_name = "POOLING", default_value_t = TextPooling::Model)]
+    pub(crate) pooling: TextPooling,
     /// Tokens that become no rows and are left out of means: special stands for [CLS], [SEP] and whatever else the tokenizer adds
     /// around a text. By default special for text, and none for token ids.
     #[arg(long, value_enum, value_name = "TOKENS")]
@@ -92,8 +100,44 @@ pub(crate) enum RowUnit {
     Token,
     /// The mean over the tokens of one word.
     Word,
-    /// The mean over the tokens of one text.
+    /// One text.
     Sentence,
+}
+
+/// How a text is pooled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum TextPooling {
+    /// As the checkpoint says.
+    Model,
+    /// The mean.
+    Mean,
+    /// The first token.
+    Cls,
+    /// The largest value of each dimension.
+    Max,
+    /// The sum over the square root of the number of tokens.
+    MeanSqrtLen,
+    /// The last token.
+    #[value(name = "lasttoken")]
+    LastToken,
+    /// The mean, weighted by places.
+    #[value(name = "weightedmean")]
+    WeightedMean,
+}
+
+impl From<TextPooling> for Pooling {
+    fn from(pooling: TextPooling) -> Self {
+        match pooling {
+            TextPooling::Model => Self::Model,
+            TextPooling::Mean => Self::Mean,
+            TextPooling::Cls => Self::Cls,
+            TextPooling::Max => Self::Max,
+            TextPooling::MeanSqrtLen => Self::MeanSqrtLen,
+            TextPooling::LastToken => Self::LastToken,
+            TextPooling::WeightedMean => Self::WeightedMean,
+        }
+    }
 }
 
 /// Tokens that become no rows.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Name of the file.
 pub(super) const FILE: &str = "index.parquet";
 /// Columns of the file that no study knows, so that a dataset may have fields of these names.
-pub(super) const OWN: [&str; 4] = ["dataset_row", "side", "token", "word_place"];
+pub(super) const OWN: [&str; 5] = ["dataset_row", "side", "token", "word_place", "pooling"];
 
 /// Rows in a row group: what is held in memory.
 const ROW_GROUP: usize = 1 << 16;
@@ -26,13 +26,15 @@ pub(super) struct Index {
     writer: Option<ArrowWriter<File>>,
     file: Option<File>,
     sides: i64,
+    /// How sentences are pooled; empty for other rows.
+    pooling: String,
 }
 
 impl Index {
-    /// Begins the file; `sides` are the texts in a row of the dataset.
-    pub(super) fn create(folder: &Path, sides: u32) -> Result<Self, FilesError> {
+    /// Begins the file; `sides` are the texts in a row of the dataset, `pooling` says how sentences are pooled, if rows are some.
+    pub(super) fn create(folder: &Path, sides: u32, pooling: String) -> Result<Self, FilesError> {
         let file = File::create_new(folder.join(FILE))?;
-        Ok(Self { writer: None, file: Some(file), sides: i64::from(sides.max(1)) })
+        Ok(Self { writer: None, file: Some(file), sides: i64::from(sides.max(1)), pooling })
     }
 
     /// Appends rows, the first of which is number `first`; `token` spells an id.
@@ -42,7 +44,11 @@ impl Index {
         columns: &Columns,
         token: &dyn Fn(u32) -> Option<String>,
     ) -> Result<(), FilesError> {
-        let named = named(first, columns, self.sides, token);
+        let mut named = named(first, columns, self.sides, token);
+        if !self.pooling.is_empty() {
+            let pooling = vec![self.pooling.as_str(); columns.len()];
+            named.push(("pooling", Arc::new(StringArray::from(pooling))));
+        }
         // A value that is missing in some batch must not change the type of its column.
         let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
         let schema = Arc::new(Schema::new(named.iter().map(field).collect::<Vec<_>>()));

@@ -103,6 +103,7 @@ fn manifest(
         "numerics_class": numerics(&numerics_class(device), representation.dtype),
         "model": {
             "source": args.model,
+            "base": args.adapter_base,
             "model_type": facts.model_type,
             "weights_digest": facts.weights_digest,
             "tokenizer_digest": facts.tokenizer_digest,
@@ -112,6 +113,7 @@ fn manifest(
             "digest": encoding.dataset_digest(),
         },
         "unit": representation.unit,
+        "pooling": encoding.row_kind().pooling(),
         "exclude": representation.exclude,
         "max_tokens": encoding.max_tokens(),
         "batch_tokens": encoding.batch_tokens(),
@@ -149,6 +151,7 @@ fn failed(error: EncodeError) -> anyhow::Error {
             let flag = |field: &str| match field {
                 "representation.layers" => "--layers".to_owned(),
                 "representation.max_tokens" => "--max-tokens".to_owned(),
+                "representation.pooling" => "--pooling".to_owned(),
                 other => other.to_owned(),
             };
             let found = found.into_iter().map(|wrong| Violation::new(flag(&wrong.field), wrong.message));

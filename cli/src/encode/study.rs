@@ -3,7 +3,7 @@
 use super::args::{DataFormat, EncodeArgs, Excluded, LongText, NumberFormat, RowUnit};
 use super::index;
 use crate::failure::Failure;
-use isoscope_core::study::{DatasetSpec, Format, Study};
+use isoscope_core::study::{DatasetSpec, Format, Pooling, Study};
 use serde_json::{Value, json};
 
 /// Makes the study.
@@ -14,11 +14,12 @@ pub(super) fn make(args: &EncodeArgs) -> Result<Study, Failure> {
     };
     let study = json!({
         "name": "encode",
-        "model": [{"name": "encoder", "source": args.model}],
+        "model": [{"name": "encoder", "source": args.model, "base": args.adapter_base}],
         "dataset": args.data.as_deref().map(|data| dataset(args, data)).into_iter().collect::<Vec<_>>(),
         "representation": {
             "layers": args.layers,
             "unit": match args.unit { RowUnit::Token => "token", RowUnit::Word => "word", RowUnit::Sentence => "sentence" },
+            "pooling": Pooling::from(args.pooling),
             "exclude": excluded,
             "max_tokens": args.max_tokens,
             "dtype": match args.dtype { NumberFormat::F32 => "f32", NumberFormat::F16 => "f16", NumberFormat::Bf16 => "bf16" },

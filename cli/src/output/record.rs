@@ -27,11 +27,13 @@ pub(super) struct Record<'a> {
     std_err: Option<f64>,
     std_err_kind: &'a str,
     n: u64,
+    /// How the tokens of a sentence were pooled; empty for rows that are no sentences.
+    pooling: &'a str,
 }
 
 impl Record<'_> {
     /// Names of the fields, in their order.
-    pub(super) const FIELDS: [&'static str; 17] = [
+    pub(super) const FIELDS: [&'static str; 18] = [
         "study",
         "model",
         "dataset",
@@ -49,6 +51,7 @@ impl Record<'_> {
         "std_err",
         "std_err_kind",
         "n",
+        "pooling",
     ];
 }
 
@@ -73,6 +76,7 @@ impl<'a> From<&'a Measurement> for Record<'a> {
             std_err: row.std_err,
             std_err_kind: &row.std_err_kind,
             n: row.n,
+            pooling: &key.pooling,
         }
     }
 }

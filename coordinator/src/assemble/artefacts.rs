@@ -1,7 +1,7 @@
 //! Fitted chains of enhancements, one file a space and layer.
 
 use super::AssembleError;
-use super::key::unit;
+use super::key::{pooling, unit};
 use isoscope_core::artefact::{Artefact, FittedStep, SCHEMA};
 use isoscope_core::plan::{Plan, Space, Subject};
 use isoscope_core::result::LayerFit;
@@ -118,6 +118,7 @@ impl<'a> Chains<'a> {
             layer,
             space: space.name.clone(),
             unit: unit(self.plan, subject).to_owned(),
+            pooling: pooling(subject),
             seed: self.plan.study.seed,
             steps,
         }

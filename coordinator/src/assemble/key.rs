@@ -1,6 +1,7 @@
 //! The columns that identify a number.
 
 use isoscope_core::plan::{Plan, PlannedOp, Subject};
+use isoscope_core::pooling::RowKind;
 use isoscope_core::result::Key;
 use isoscope_core::study::{OnLongText, Study};
 
@@ -38,6 +39,7 @@ pub(super) fn key(
         weights_digest: subject.model.as_ref().map(|m| m.facts.weights_digest.clone()).unwrap_or_default(),
         dataset_digest: subject.dataset_facts.digest.clone(),
         unit: unit(plan, subject).to_owned(),
+        pooling: pooling(subject),
         token_policy: token_policy(&plan.study, subject),
         chain: space.map(|s| s.chain.clone()).unwrap_or_default(),
         definition: planned.op.definition,
@@ -54,6 +56,16 @@ pub(super) fn key(
 /// What one row is.
 pub(super) fn unit(plan: &Plan, subject: &Subject) -> &'static str {
     if subject.model.is_some() { plan.study.representation.unit.name() } else { "row" }
+}
+
+/// How sentences are pooled; of a comparison by either side, where they differ.
+pub(super) fn pooling(subject: &Subject) -> String {
+    let own = subject.row_kind().map(RowKind::pooling).unwrap_or_default();
+    let other = subject.partner.as_ref().and_then(|partner| partner.model.as_ref());
+    match other.map(|model| model.rows.pooling()).filter(|other| *other != own) {
+        Some(other) => format!("{own} and {other}"),
+        None => own,
+    }
 }
 
 /// `exclude=special;max_tokens=512;on_long_text=truncate`.

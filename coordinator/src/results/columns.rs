@@ -31,6 +31,7 @@ impl Columns {
         columns.strings("weights_digest", keys.iter().map(|key| key.weights_digest.as_str()));
         columns.strings("dataset_digest", keys.iter().map(|key| key.dataset_digest.as_str()));
         columns.strings("unit", keys.iter().map(|key| key.unit.as_str()));
+        columns.strings("pooling", keys.iter().map(|key| key.pooling.as_str()));
         columns.strings("token_policy", keys.iter().map(|key| key.token_policy.as_str()));
         columns.strings("chain", keys.iter().map(|key| key.chain.as_str()));
         columns.integers("definition", keys.iter().map(|key| key.definition))?;

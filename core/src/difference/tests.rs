@@ -19,6 +19,7 @@ fn row(model: &str, space: &str, metric: &str, value: Result<f64, &str>) -> Meas
         weights_digest: String::new(),
         dataset_digest: String::new(),
         unit: "token".into(),
+        pooling: String::new(),
         token_policy: String::new(),
         chain: "[]".into(),
         definition: 1,

@@ -23,6 +23,7 @@ pub use unusable::LeftOut;
 use crate::catalogue::{Kind, Needs, Part, Selection};
 use crate::digest::sha256;
 use crate::facts::{DatasetFacts, ModelFacts};
+use crate::pooling::RowKind;
 use crate::state::CodecError;
 use crate::study::{DatasetSpec, Layers, NumberFormat, Study};
 use crate::tree::{self, Node};
@@ -96,6 +97,10 @@ pub struct PlannedModel {
     pub name: String,
     /// Where it lies.
     pub source: String,
+    /// Where the base of an adapter lies, when the study says so.
+    pub base: Option<String>,
+    /// What one row of it is.
+    pub rows: RowKind,
     /// What is known of it.
     pub facts: ModelFacts,
 }
@@ -199,6 +204,12 @@ impl Subject {
     #[must_use]
     pub fn has_split(&self) -> bool {
         self.dataset_facts.columns.iter().any(|column| column == "split")
+    }
+
+    /// What one row is; none for a matrix.
+    #[must_use]
+    pub fn row_kind(&self) -> Option<RowKind> {
+        self.model.as_ref().map(|model| model.rows)
     }
 
     /// Name of the model, empty for a matrix.

@@ -143,7 +143,7 @@ fn of_encoders(
         group_level: cut.group_level,
         partner: Some(Partner {
             pairing: pairing.clone(),
-            model: Some(planned(right.0, right.1)),
+            model: Some(planned(study, right.0, right.1)),
             dataset: dataset.0.clone(),
             dataset_facts: dataset.1.clone(),
             layers: pairs.iter().map(|pair| pair.1).collect(),

@@ -3,7 +3,8 @@
 use super::cut::{Cut, rows_of_a_task};
 use super::{PlannedModel, PlannedOp, Subject, unusable};
 use crate::facts::{DatasetFacts, Facts, ModelFacts};
-use crate::study::{DatasetSpec, Format, Layers, ModelSpec, Study};
+use crate::pooling::RowKind;
+use crate::study::{DatasetSpec, Format, Layers, ModelSpec, Representation, Study};
 use crate::violation::{Violation, Violations};
 
 /// Most rows of a matrix with sentences that is one shard, and one batch.
@@ -22,6 +23,7 @@ pub(super) fn plan(study: &Study, facts: &Facts, found: &mut Vec<Violation>) -> 
             let (model, dataset) = ((model, model_facts), (dataset, dataset_facts));
             subjects.push(text(study, &facts.numerics_class, model, dataset, layers));
             check_max_tokens(study, &format!("model[{i}]"), model_facts, found);
+            check_rows(study, &format!("model[{i}]"), model_facts, found);
         }
     }
     subjects
@@ -34,6 +36,23 @@ fn check_max_tokens(study: &Study, model: &str, facts: &ModelFacts, found: &mut 
     }
 }
 
+fn check_rows(study: &Study, model: &str, facts: &ModelFacts, found: &mut Vec<Violation>) {
+    if let Err(reason) = row_kind(study, facts) {
+        let message = format!(
+            "{model} cannot pool sentences as its checkpoint says: {reason}; name another pooling, for instance \"mean\""
+        );
+        // Every dataset asks the same.
+        if !found.iter().any(|known| known.message == message) {
+            found.push(Violation::new("representation.pooling", message));
+        }
+    }
+}
+
+fn row_kind(study: &Study, facts: &ModelFacts) -> Result<RowKind, String> {
+    let Representation { unit, pooling, .. } = study.representation;
+    RowKind::resolve(unit, pooling, &facts.sentences)
+}
+
 /// What is read of an encoder whose rows are wanted, and not what can be measured on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
@@ -41,19 +60,23 @@ pub struct Reading {
     pub layers: Vec<u32>,
     /// Longest text in tokens, special tokens included.
     pub max_tokens: u32,
+    /// What one row is.
+    pub rows: RowKind,
 }
 
 impl Reading {
     /// Resolves the representation that a study asks of its first encoder.
     ///
     /// # Errors
-    /// Layers that the encoder does not have, more tokens than it takes.
+    /// Layers that the encoder does not have, more tokens than it takes, a pooling of the checkpoint that is not computed.
     pub fn new(study: &Study, facts: &ModelFacts) -> Result<Self, Violations> {
         let mut found = Vec::new();
         let layers = study.model.first().map(|model| layers(study, model, facts, &mut found));
         let layers = layers.unwrap_or_default();
         check_max_tokens(study, "the encoder", facts, &mut found);
-        Violations::none_or(found, Self { layers, max_tokens: max_tokens(study, facts) })
+        check_rows(study, "the encoder", facts, &mut found);
+        let rows = row_kind(study, facts).unwrap_or(RowKind::Token);
+        Violations::none_or(found, Self { layers, max_tokens: max_tokens(study, facts), rows })
     }
 }
 
@@ -140,7 +163,7 @@ pub(super) fn text(
     let task_rows = rows_of_a_task(numerics_class, &[model_facts], dataset_facts.sides, wanted);
     let cut = Cut::new(study, dataset_facts.rows, task_rows);
     Subject {
-        model: Some(planned(model, model_facts)),
+        model: Some(planned(study, model, model_facts)),
         layers,
         width: model_facts.width,
         max_tokens: wanted,
@@ -152,9 +175,15 @@ pub(super) fn text(
     }
 }
 
-/// An encoder as the plan knows it.
-pub(super) fn planned(model: &ModelSpec, facts: &ModelFacts) -> PlannedModel {
-    PlannedModel { name: model.name.clone(), source: model.source.clone(), facts: facts.clone() }
+/// An encoder as the plan knows it. A pooling that cannot be had is reported elsewhere.
+pub(super) fn planned(study: &Study, model: &ModelSpec, facts: &ModelFacts) -> PlannedModel {
+    PlannedModel {
+        name: model.name.clone(),
+        source: model.source.clone(),
+        base: model.base.clone(),
+        rows: row_kind(study, facts).unwrap_or(RowKind::Token),
+        facts: facts.clone(),
+    }
 }
 
 /// Indices of the ops that a subject can be given: those of one cloud or of two, whose columns it has.

@@ -1,6 +1,6 @@
 //! The types of a study file. Their doc comments are the documentation of its keys: docs/studies.md is made of them.
 
-use super::NumberFormat;
+use super::{NumberFormat, Pooling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,8 +73,13 @@ pub struct ModelSpec {
     pub name: String,
     /// Directory of a transformers or sentence-transformers checkpoint with safetensors weights and a `tokenizer.json`. A relative
     /// path begins at the directory in which the command runs, or at that of `--base`; on a fleet it must lead to the same files
-    /// on every worker. `--model NAME=DIR` replaces it.
+    /// on every worker. `--model NAME=DIR` replaces it. A directory with `adapter_config.json` is an adapter (LoRA), put on its `base`
+    /// when it is read; `random:DIR?seed=0` is the architecture of `DIR` with weights drawn at random, as before all training.
     pub source: String,
+    /// The checkpoint that the adapter in `source` was trained on, in the forms of `source`; by default what the adapter names, where
+    /// that is a directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// A dataset: text, or a precomputed matrix.
@@ -150,8 +155,10 @@ pub struct Representation {
     pub layers: Layers,
     /// What one row is. Enhancements are fitted on these rows too.
     pub unit: Unit,
-    /// Classes of tokens that never become rows and are left out of sentence means; `[]` keeps every token. The encoder reads
-    /// them in any case.
+    /// How the tokens of a sentence become one row. Of tokens and words it says nothing: a word is always the mean of its tokens.
+    pub pooling: Pooling,
+    /// Classes of tokens that never become rows and are left out of means; `[]` keeps every token. The encoder reads them in any case.
+    /// A checkpoint's own pooling takes all tokens, but a text without a token that is kept has no row.
     pub exclude: Exclusions,
     /// Most tokens of a text, special tokens included, at least 3; by default the encoder's own limit, and never more.
     pub max_tokens: Option<usize>,
@@ -206,7 +213,7 @@ pub enum Unit {
     Token,
     /// The mean over the tokens of one word. Words are those of the `conllu` file, else those of the tokenizer.
     Word,
-    /// The mean over the tokens of one sentence: one text, or one side of a pair.
+    /// One sentence, its tokens pooled as `pooling` says: one text, or one side of a pair.
     Sentence,
 }
 

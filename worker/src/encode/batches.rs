@@ -61,6 +61,8 @@ impl Batches for TextBatches<'_> {
 pub(super) struct IdBatches<'a> {
     texts: TokenIds,
     excluded: &'a BTreeSet<u32>,
+    /// Keeps all tokens of a text of which one is kept.
+    whole: bool,
     budget: usize,
     /// The text that did not fit into the last batch.
     waiting: Option<Vec<u32>>,
@@ -68,9 +70,9 @@ pub(super) struct IdBatches<'a> {
 }
 
 impl<'a> IdBatches<'a> {
-    /// Begins at the first text; tokens whose ids are `excluded` become no rows.
-    pub(super) fn new(texts: TokenIds, excluded: &'a BTreeSet<u32>, budget: usize) -> Self {
-        Self { texts, excluded, budget, waiting: None, tally: Tally::default() }
+    /// Begins at the first text; tokens whose ids are `excluded` become no rows, except in a `whole` text, one token of which is not.
+    pub(super) fn new(texts: TokenIds, excluded: &'a BTreeSet<u32>, whole: bool, budget: usize) -> Self {
+        Self { texts, excluded, whole, budget, waiting: None, tally: Tally::default() }
     }
 
     fn next_text(&mut self) -> Result<Option<Vec<u32>>, WorkerError> {
@@ -85,7 +87,9 @@ impl<'a> IdBatches<'a> {
         let (first, before) = (batch.tokens.tokens(), batch.kept.len());
         let sentence = self.tally.texts as i64;
         batch.tokens.push(ids);
-        for (position, id) in ids.iter().enumerate().filter(|(_, id)| !self.excluded.contains(id)) {
+        let is_kept = |id: &u32| !self.excluded.contains(id);
+        let all = self.whole && ids.iter().any(is_kept);
+        for (position, id) in ids.iter().enumerate().filter(|(_, id)| all || is_kept(id)) {
             batch.kept.push(first + position);
             let columns = &mut batch.columns;
             columns.row.push(token_row(sentence, position));

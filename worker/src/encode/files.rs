@@ -7,7 +7,7 @@ use crate::error::WorkerError;
 use crate::rows::{self, Columns};
 use crate::source::Batch;
 use isoscope_core::result::Tally;
-use isoscope_core::study::Unit;
+use isoscope_core::pooling::RowKind;
 use ndarray::{Array2, ArrayView2};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,7 +48,7 @@ pub(super) struct Turn {
 
 /// Hands out batches in order, and keeps the first failure.
 pub(super) struct Turns<'a> {
-    unit: Unit,
+    kind: RowKind,
     /// Where rows go.
     pub(super) files: &'a dyn RowFiles,
     stop: &'a AtomicBool,
@@ -67,12 +67,12 @@ impl<'a> Turns<'a> {
     /// Begins at the first batch.
     pub(super) fn new(
         batches: Box<dyn Batches + 'a>,
-        unit: Unit,
+        kind: RowKind,
         files: &'a dyn RowFiles,
         stop: &'a AtomicBool,
     ) -> Self {
         let line = Mutex::new(Line { batches, number: 0, rows: 0 });
-        Self { unit, files, stop, failed: AtomicBool::new(false), line, failure: Mutex::new(None) }
+        Self { kind, files, stop, failed: AtomicBool::new(false), line, failure: Mutex::new(None) }
     }
 
     /// The next batch, its rows described and counted; none at the end, or after a failure.
@@ -96,7 +96,7 @@ impl<'a> Turns<'a> {
     fn take(&self, line: &mut Line<'_>) -> Result<Option<Turn>, EncodeError> {
         let Some(batch) = line.batches.next()? else { return Ok(None) };
         let (number, first) = (line.number, line.rows);
-        let described = described(self.unit, &batch.columns);
+        let described = described(self.kind, &batch.columns);
         let columns = described.as_ref().unwrap_or(&batch.columns);
         self.files.describe(first, columns).map_err(EncodeError::Files)?;
         line.rows += columns.len() as u64;
@@ -130,9 +130,9 @@ impl<'a> Turns<'a> {
 }
 
 /// The columns of pooled rows, which are known before the rows; none where a row is a token.
-fn described(unit: Unit, columns: &Columns) -> Option<Columns> {
+fn described(kind: RowKind, columns: &Columns) -> Option<Columns> {
     let nothing = Array2::zeros((columns.len(), 0));
-    rows::pool(unit, nothing.view(), columns).map(|(_, columns)| columns)
+    rows::pool(kind, nothing.view(), columns).map(|(_, columns)| columns)
 }
 
 impl From<WorkerError> for EncodeError {

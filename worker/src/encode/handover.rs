@@ -5,14 +5,14 @@ use crate::error::WorkerError;
 use crate::pass::name_rows;
 use crate::rows::{self, Columns};
 use crate::source::RowSink;
-use isoscope_core::study::Unit;
+use isoscope_core::pooling::RowKind;
 use ndarray::{ArrayView2, Axis};
 
 /// Pools the rows of one batch, checks them and hands them on.
 pub(super) struct Handover<'a> {
     first: u64,
     layers: &'a [u32],
-    unit: Unit,
+    kind: RowKind,
     files: &'a dyn RowFiles,
     failure: Option<EncodeError>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Handover<'a> {
 impl<'a> Handover<'a> {
     /// Takes the rows of a batch whose first row is number `first`.
     pub(super) fn new(first: u64, encoding: &'a Encoding, files: &'a dyn RowFiles) -> Self {
-        Self { first, layers: encoding.layers(), unit: encoding.unit(), files, failure: None }
+        Self { first, layers: encoding.layers(), kind: encoding.row_kind(), files, failure: None }
     }
 
     /// What became of the batch: the failure of the files or of the check, else that of the forward pass.
@@ -44,11 +44,11 @@ impl<'a> Handover<'a> {
             let layer = self.layers.get(layer).copied().unwrap_or_default();
             return Err(EncodeError::NonFinite { layer, count: bad.len(), rows: name_rows(&bad, columns) });
         }
-        let handed = if self.unit == Unit::Token {
+        let handed = if self.kind == RowKind::Token {
             self.files.rows(layer, self.first, rows)
         } else {
-            // Means are taken as a study takes them, and rounded once.
-            let pooled = rows::pool(self.unit, rows.mapv(f64::from).view(), columns);
+            // Rows are pooled as a study takes them, and rounded once.
+            let pooled = rows::pool(self.kind, rows.mapv(f64::from).view(), columns);
             let pooled = pooled.map(|(pooled, _)| pooled.mapv(|value| value as f32));
             self.files.rows(layer, self.first, pooled.as_ref().map_or(rows, |pooled| pooled.view()))
         };

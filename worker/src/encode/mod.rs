@@ -21,6 +21,7 @@ use files::Turns;
 use handover::Handover;
 use isoscope_core::facts::ModelFacts;
 use isoscope_core::plan::{Reading, Subject, batch_tokens};
+use isoscope_core::pooling::RowKind;
 use isoscope_core::result::Tally;
 use isoscope_core::study::{Exclude, Representation, Study, Unit};
 use isoscope_encoders::{Checkpoint, ComputeDevice, Encoder, TextTokenizer};
@@ -29,6 +30,9 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+
+/// Field of the study that names the encoder.
+const FIELD: &str = "model[0].source";
 
 /// An encoder and what it is to encode.
 pub struct Encoding {
@@ -59,7 +63,7 @@ impl Encoding {
         let survey = dataset::survey(spec, base);
         let survey =
             survey.map_err(|source| WorkerError::Dataset { field: "dataset[0]".to_owned(), source })?;
-        let checkpoint = models::open(source(&study), base).map_err(unusable)?;
+        let checkpoint = models::open(source(&study)?, FIELD, base, true)?;
         let facts = models::facts(&checkpoint);
         let reading = Reading::new(&study, &facts)?;
         let subject = Box::new(Subject::encoded(&study, &numerics_class(device), &facts, &survey)?);
@@ -81,7 +85,7 @@ impl Encoding {
         if study.representation.unit == Unit::Word {
             return Err(EncodeError::WordsOfIds);
         }
-        let checkpoint = models::open_for_ids(source(&study), base).map_err(unusable)?;
+        let checkpoint = models::open(source(&study)?, FIELD, base, false)?;
         let reading = Reading::new(&study, &models::facts(&checkpoint))?;
         let excludes = study.representation.exclude.0.contains(&Exclude::Special);
         let has_tokenizer = !checkpoint.facts().tokenizer_digest.is_empty();
@@ -187,7 +191,7 @@ impl Encoding {
         watch: &(dyn Fn(u64) + Sync),
         stop: &AtomicBool,
     ) -> Result<Tally, EncodeError> {
-        let turns = Turns::new(self.batches()?, self.study.representation.unit, files, stop);
+        let turns = Turns::new(self.batches()?, self.row_kind(), files, stop);
         thread::scope(|scope| {
             for _ in 0..threads.max(1) {
                 scope.spawn(|| self.work(&turns, watch));
@@ -221,22 +225,25 @@ impl Encoding {
                     IdLimits { vocab: self.encoder.facts().vocab, tokens: self.reading.max_tokens as usize };
                 let failed = |source| WorkerError::Dataset { field: "token_ids".to_owned(), source };
                 let texts = TokenIds::open(file, limits).map_err(failed)?;
-                Box::new(IdBatches::new(texts, excluded, self.budget))
+                Box::new(IdBatches::new(texts, excluded, self.row_kind().takes_all_tokens(), self.budget))
             }
         })
     }
 
-    fn unit(&self) -> Unit {
-        self.study.representation.unit
+    /// What one row is.
+    #[must_use]
+    pub fn row_kind(&self) -> RowKind {
+        self.reading.rows
     }
 }
 
-fn source(study: &Study) -> &str {
-    study.model.first().map_or("", |model| &model.source)
+fn source(study: &Study) -> Result<models::Source<'_>, WorkerError> {
+    let model = study.model.first().ok_or_else(|| WorkerError::task("no encoder is named"))?;
+    Ok(models::Source { source: &model.source, base: model.base.as_deref() })
 }
 
 fn unusable(source: isoscope_encoders::EncoderError) -> WorkerError {
-    WorkerError::Encoder { field: "model[0].source".to_owned(), source }
+    WorkerError::Encoder { field: FIELD.to_owned(), source }
 }
 
 /// A lock of a thread that panicked holds what it held; the panic is reported when the threads are joined.

@@ -47,6 +47,7 @@ pub(super) fn key(plan: &Plan, subject: &Subject, model: &PlannedModel, shard: u
     let parts = (
         (&model.facts, &subject.dataset_facts.digest, &subject.dataset),
         (&subject.layers, subject.max_tokens, &policy.exclude, policy.unit, plan.batch_tokens()),
+        model.rows.takes_all_tokens(),
         (subject.rows(shard), plan.numerics()),
     );
     let text = serde_json::to_string(&parts).unwrap_or_default();

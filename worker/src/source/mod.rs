@@ -54,7 +54,7 @@ pub trait RowSink {
     /// When the rows cannot be absorbed.
     fn wide_rows(&mut self, rows: ArrayView2<'_, f64>, columns: &Columns) -> Result<(), WorkerError>;
 
-    /// Takes the row-aligned rows of two clouds, n×d each, that meet in a slot of the subject's layers.
+    /// Takes the row-aligned rows of two clouds, n×d each, pooled already, that meet in a slot of the subject's layers.
     ///
     /// # Errors
     /// When the rows cannot be absorbed, or the sink takes one cloud only.

@@ -6,10 +6,12 @@
 use super::{RowSink, Sources, matrix};
 use crate::dataset::read_matrix;
 use crate::error::WorkerError;
-use crate::rows::Columns;
+use crate::rows::{self, Columns};
 use isoscope_core::plan::{Partner, Subject};
+use isoscope_core::pooling::RowKind;
 use isoscope_core::result::Tally;
 use ndarray::{Array2, ArrayView2, Axis};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Rows of matrices handed on at once.
@@ -25,10 +27,12 @@ pub(super) fn shard(
         return matrices(sources, partner, shard, sink);
     }
     let (left, right) = sides(sources.subject, partner);
-    let mut held = Held::default();
+    let kind = |side: &Subject| side.row_kind().unwrap_or(RowKind::Token);
+    let mut held = Held { kind: kind(&left), batches: BTreeMap::new(), columns: Vec::new() };
     let tally = sources.of(&left).shard(shard, &mut held)?;
     let mut meeting = Meeting {
         held,
+        kind: kind(&right),
         subject: sources.subject,
         partner,
         layers: &left.layers,
@@ -59,11 +63,27 @@ fn sides(subject: &Subject, partner: &Partner) -> (Subject, Subject) {
     (left, right)
 }
 
-/// The rows of one side, by layer in the order in which they were pushed.
-#[derive(Default)]
+/// The rows of one side, by layer in the order in which they were pushed. The two sides may pool sentences in different ways, so each is
+/// pooled before they meet.
 struct Held {
-    batches: BTreeMap<usize, Vec<Array2<f32>>>,
+    kind: RowKind,
+    batches: BTreeMap<usize, Vec<Batch>>,
     columns: Vec<Vec<i64>>,
+}
+
+/// Rows as they came, or pooled.
+enum Batch {
+    Tokens(Array2<f32>),
+    Pooled(Array2<f64>),
+}
+
+impl Batch {
+    fn wide(&self) -> Cow<'_, Array2<f64>> {
+        match self {
+            Self::Tokens(rows) => Cow::Owned(rows.mapv(f64::from)),
+            Self::Pooled(rows) => Cow::Borrowed(rows),
+        }
+    }
 }
 
 impl RowSink for Held {
@@ -73,10 +93,16 @@ impl RowSink for Held {
         rows: ArrayView2<'_, f32>,
         columns: &Columns,
     ) -> Result<(), WorkerError> {
+        let wide = || rows.mapv(f64::from);
+        let pooled = if self.kind == RowKind::Token { None } else { rows::pool(self.kind, wide().view(), columns) };
+        let (batch, ids) = match pooled {
+            Some((pooled, columns)) => (Batch::Pooled(pooled), columns.row),
+            None => (Batch::Tokens(rows.to_owned()), columns.row.clone()),
+        };
         let batches = self.batches.entry(layer).or_default();
-        batches.push(rows.to_owned());
+        batches.push(batch);
         if batches.len() > self.columns.len() {
-            self.columns.push(columns.row.clone());
+            self.columns.push(ids);
         }
         Ok(())
     }
@@ -89,6 +115,7 @@ impl RowSink for Held {
 /// Takes the rows of the second side and hands on each with those of the first that it meets.
 struct Meeting<'a, 's> {
     held: Held,
+    kind: RowKind,
     subject: &'a Subject,
     partner: &'a Partner,
     /// Layers of the first side, in the order in which it numbers them.
@@ -106,6 +133,12 @@ impl RowSink for Meeting<'_, '_> {
         rows: ArrayView2<'_, f32>,
         columns: &Columns,
     ) -> Result<(), WorkerError> {
+        let wide = rows.mapv(f64::from);
+        let pooled = rows::pool(self.kind, wide.view(), columns);
+        let (wide, columns) = match &pooled {
+            Some((pooled, columns)) => (pooled, columns),
+            None => (&wide, columns),
+        };
         let seen = self.seen.entry(layer).or_default();
         let batch = *seen;
         *seen += 1;
@@ -115,7 +148,6 @@ impl RowSink for Meeting<'_, '_> {
                 self.partner.pairing.left, self.partner.pairing.right
             )));
         }
-        let wide = rows.mapv(f64::from);
         for (slot, (left, right)) in self.subject.layers.iter().zip(&self.partner.layers).enumerate() {
             if self.own.get(layer) != Some(right) || !self.sink.wants(slot) {
                 continue;
@@ -123,7 +155,7 @@ impl RowSink for Meeting<'_, '_> {
             let place = self.layers.iter().position(|known| known == left);
             let first = place.and_then(|place| self.held.batches.get(&place)?.get(batch));
             let first = first.ok_or_else(|| WorkerError::task("a layer of the first encoder is missing"))?;
-            self.sink.pair(slot, first.mapv(f64::from).view(), wide.view(), columns)?;
+            self.sink.pair(slot, first.wide().view(), wide.view(), columns)?;
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ fn chain(ids: &[&str]) -> Artefact {
         layer: 0,
         space: "unit".to_owned(),
         unit: "row".to_owned(),
+        pooling: String::new(),
         seed: 0,
         steps: ids.iter().map(step).collect(),
     }

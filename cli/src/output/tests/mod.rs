@@ -28,6 +28,7 @@ fn row(model: &str, dataset: &str, at: (u32, &str), metric: &str, value: Result<
         weights_digest: String::new(),
         dataset_digest: String::new(),
         unit: "token".to_owned(),
+        pooling: String::new(),
         token_policy: String::new(),
         chain: String::new(),
         definition: 1,

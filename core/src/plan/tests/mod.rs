@@ -3,7 +3,7 @@ mod analyses;
 
 use super::*;
 use crate::catalogue::{Manifest, PluginFacts};
-use crate::facts::{Facts, RowIndex};
+use crate::facts::{Facts, RowIndex, SentenceModules};
 use crate::study::Format;
 use serde_json::{Value, json};
 
@@ -69,6 +69,7 @@ fn facts(rows: u64) -> Facts {
         max_positions: 512,
         weights_digest: "sha256:01".into(),
         tokenizer_digest: "sha256:02".into(),
+        sentences: SentenceModules::None,
     };
     let index = RowIndex::default();
     let dataset = DatasetFacts {

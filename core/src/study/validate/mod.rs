@@ -3,7 +3,7 @@
 mod dataset;
 mod measures;
 
-use super::{DatasetSpec, Format, Study, Unit, keys};
+use super::{DatasetSpec, Format, ModelAddress, ModelSpec, Study, Unit, keys};
 use crate::violation::{Violation, Violations};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -37,6 +37,9 @@ impl Study {
             found.push(Violation::new("name", "a study needs a name"));
         }
         unique("model", self.model.iter().map(|m| &m.name), &mut found);
+        for (i, model) in self.model.iter().enumerate() {
+            check_model(model, &format!("model[{i}]"), &mut found);
+        }
         unique("dataset", self.dataset.iter().map(|d| &d.name), &mut found);
         if self.dataset.is_empty() {
             found.push(Violation::new("dataset", "a study needs at least one [[dataset]]"));
@@ -90,6 +93,25 @@ impl Study {
                 "must leave room for a token between the special ones",
             ));
         }
+    }
+}
+
+fn check_model(model: &ModelSpec, path: &str, found: &mut Vec<Violation>) {
+    match ModelAddress::parse(&model.source) {
+        Err(error) => found.push(Violation::new(format!("{path}.source"), error.to_string())),
+        Ok(address) if address.random_seed.is_some() && model.base.is_some() => {
+            let message = "an encoder whose weights are drawn has no base; the key is for adapters";
+            found.push(Violation::new(format!("{path}.base"), message));
+        }
+        Ok(_) => {}
+    }
+    match model.base.as_deref().map(ModelAddress::parse) {
+        Some(Err(error)) => found.push(Violation::new(format!("{path}.base"), error.to_string())),
+        Some(Ok(address)) if address.random_seed.is_some() => {
+            let message = "an adapter is trained on a checkpoint, not on weights that are drawn";
+            found.push(Violation::new(format!("{path}.base"), message));
+        }
+        _ => {}
     }
 }
 

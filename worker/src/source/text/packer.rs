@@ -8,6 +8,7 @@ use crate::dataset::{DatasetError, Frequencies, Row, frequencies, read_columns, 
 use crate::error::WorkerError;
 use crate::rows::{Column, Columns, token_row};
 use isoscope_core::plan::Subject;
+use isoscope_core::pooling::RowKind;
 use isoscope_core::result::Tally;
 use isoscope_core::study::{DatasetSpec, Exclude, Format, OnLongText, Study, Unit};
 use isoscope_encoders::{EncodedText, TextTokenizer, TokenBatch};
@@ -196,7 +197,9 @@ impl<'a> Packer<'a> {
         batch: &mut Growing,
     ) {
         let representation = &self.packing.study.representation;
-        let excluded = &representation.exclude.0;
+        let whole = self.packing.subject.row_kind().is_some_and(RowKind::takes_all_tokens);
+        let excludes = representation.exclude.0.contains(&Exclude::Special);
+        let is_empty = excludes && text.special.iter().all(|&special| special);
         let Growing { batch, origins, words: word_columns } = batch;
         let first = batch.tokens.tokens();
         batch.tokens.push(&text.ids);
@@ -205,7 +208,9 @@ impl<'a> Packer<'a> {
         for (position, ((&id, &special), &place)) in
             text.ids.iter().zip(&text.special).zip(&places).enumerate()
         {
-            if special && excluded.contains(&Exclude::Special) {
+            // A text of which the policy keeps no token has no row, even where the checkpoint pools what surrounds it: so the same
+            // texts have rows, whatever encoder reads them.
+            if excludes && special && (is_empty || !whole) {
                 continue;
             }
             // The mean over the tokens that are left of a word is not the mean over the word.

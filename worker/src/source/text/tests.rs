@@ -7,7 +7,7 @@ use crate::error::WorkerError;
 use crate::models::Models;
 use crate::rows::Columns;
 use isoscope_core::catalogue::{Manifest, PluginFacts};
-use isoscope_core::facts::{Facts, ModelFacts};
+use isoscope_core::facts::{Facts, ModelFacts, SentenceModules};
 use isoscope_core::plan::Plan;
 use isoscope_core::result::Tally;
 use isoscope_core::study::Study;
@@ -77,6 +77,7 @@ fn rows(files: &[(&str, &str)], dataset: Value, representation: Value) -> (Seen,
         max_positions: known.max_positions as u32,
         weights_digest: known.weights_digest.clone(),
         tokenizer_digest: known.tokenizer_digest.clone(),
+        sentences: SentenceModules::None,
     };
     let facts = Facts {
         models: vec![model],

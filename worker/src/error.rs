@@ -173,7 +173,9 @@ impl WorkerError {
     #[must_use]
     pub fn field(&self) -> &str {
         match self {
-            Self::Dataset { field, .. } | Self::Encoder { field, .. } | Self::ModelAddress { field, .. } => field,
+            Self::Dataset { field, .. } | Self::Encoder { field, .. } | Self::ModelAddress { field, .. } => {
+                field
+            }
             Self::NonFinite { .. } => "nonfinite",
             Self::LongText { .. } => "representation.on_long_text",
             Self::TooManyGroups { .. } => "metric.by",

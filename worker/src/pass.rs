@@ -6,8 +6,8 @@ use crate::rows::{self, Columns};
 use crate::source::{RowSink, Sources};
 use crate::stage::{LayerStage, NodeState, ShardRun};
 use crate::tasks::{Context, Planned};
-use isoscope_core::result::Tally;
 use isoscope_core::pooling::RowKind;
+use isoscope_core::result::Tally;
 use isoscope_core::study::NonFinite;
 use isoscope_core::task::{Output, Pass};
 use isoscope_core::tree;
@@ -155,9 +155,7 @@ impl RowSink for Absorber<'_> {
     ) -> Result<bool, WorkerError> {
         let kind = self.kind();
         match self.runs.get_mut(layer).and_then(Option::as_mut) {
-            Some(run) if !self.on_host && kind == RowKind::Token => {
-                run.fold_on_device(states, kept)
-            }
+            Some(run) if !self.on_host && kind == RowKind::Token => run.fold_on_device(states, kept),
             _ => Ok(false),
         }
     }

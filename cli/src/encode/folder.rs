@@ -67,7 +67,7 @@ impl<'a> Folder<'a> {
         };
         let layers = encoding.layers().iter().map(layer).collect::<Result<_, _>>();
         let layers = layers.map_err(anyhow::Error::from_boxed).with_context(named)?;
-        let index = Index::create(temporary.path(), encoding.sides());
+        let index = Index::create(temporary.path(), encoding.sides(), encoding.row_kind().pooling());
         let index = index.map_err(anyhow::Error::from_boxed).with_context(named)?;
         let (target, index) = (target.to_owned(), Mutex::new((index, 0)));
         Ok(Self { encoding, target, temporary, layers, index })

@@ -202,7 +202,8 @@ mod tests {
         let kinds = list(&["Transformer", "Pooling", "Dropout", "Normalize"]);
         for (flag, name, mode) in MODES {
             let expected = SentenceModules::Pooling { mode, normalize: true };
-            let old = format!(r#"{{"word_embedding_dimension": 4, "{flag}": true, "pooling_mode_other": false}}"#);
+            let old =
+                format!(r#"{{"word_embedding_dimension": 4, "{flag}": true, "pooling_mode_other": false}}"#);
             assert_eq!(sentences(&kinds, &old), expected);
             assert_eq!(sentences(&kinds, &format!(r#"{{"pooling_mode": "{name}"}}"#)), expected);
             assert_eq!(sentences(&kinds, &format!(r#"{{"pooling_mode": ["{name}"]}}"#)), expected);
@@ -221,9 +222,15 @@ mod tests {
         };
         let dense = reason(&["Transformer", "Pooling", "Dense"], "{}");
         assert_eq!(dense, "its module Dense in `2_Dense` changes the pooled vectors, which is not supported");
-        assert!(reason(&["Transformer", "CNN", "Pooling"], "{}").starts_with("its module CNN in `1_CNN` comes before"));
+        assert!(
+            reason(&["Transformer", "CNN", "Pooling"], "{}")
+                .starts_with("its module CNN in `1_CNN` comes before")
+        );
         let both = r#"{"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}"#;
-        assert!(reason(&["Transformer", "Pooling"], both).contains("pooling_mode_cls_token, pooling_mode_max_tokens"));
+        assert!(
+            reason(&["Transformer", "Pooling"], both)
+                .contains("pooling_mode_cls_token, pooling_mode_max_tokens")
+        );
         assert!(reason(&["Transformer", "Pooling"], r#"{"pooling_mode": "median"}"#).contains("\"median\""));
         assert!(reason(&["Transformer", "Pooling"], "no json").contains("cannot be read"));
     }

@@ -47,10 +47,9 @@ impl<'a> ModelAddress<'a> {
         let seed = parameter.strip_prefix("seed=").and_then(|seed| seed.parse().ok());
         match seed {
             Some(seed) => Ok(Self { place, random_seed: Some(seed) }),
-            None => Err(AddressError::Parameter {
-                address: source.to_owned(),
-                parameter: parameter.to_owned(),
-            }),
+            None => {
+                Err(AddressError::Parameter { address: source.to_owned(), parameter: parameter.to_owned() })
+            }
         }
     }
 }

@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn pooling_averages_each_sentence_once() {
         let rows = array![[1.0, 0.0], [2.0, 0.0], [6.0, 3.0], [7.0, 1.0], [5.0, 5.0]];
-        let (pooled, columns) = pool(RowKind::Sentence(SentencePooling::MEAN), rows.view(), &columns()).unwrap();
+        let (pooled, columns) =
+            pool(RowKind::Sentence(SentencePooling::MEAN), rows.view(), &columns()).unwrap();
         assert_eq!(pooled, array![[4.0, 1.0], [5.0, 5.0]]);
         assert_eq!((&columns.row, &columns.sentence), (&vec![4, 5], &vec![4, 5]));
         assert_eq!(columns.gold, [1.0, 2.0]);
@@ -195,7 +196,8 @@ mod tests {
 
     #[test]
     fn weights_are_places_in_the_text_and_not_among_the_tokens_that_are_kept() {
-        let columns = Columns { row: vec![3, 4], sentence: vec![0, 0], position: vec![1, 2], ..Columns::default() };
+        let columns =
+            Columns { row: vec![3, 4], sentence: vec![0, 0], position: vec![1, 2], ..Columns::default() };
         let pooling = SentencePooling { mode: PoolingMode::WeightedMean, ..SentencePooling::MEAN };
         let pooled = pool(RowKind::Sentence(pooling), array![[1.0], [6.0]].view(), &columns).unwrap().0;
         assert_eq!(pooled, array![[4.0]]);
@@ -217,7 +219,8 @@ mod tests {
     #[test]
     fn tokens_are_not_pooled_and_no_rows_pool_to_no_rows() {
         assert!(pool(RowKind::Token, array![[1.0]].view(), &Columns::default()).is_none());
-        let (pooled, columns) = pool(RowKind::Word, Array2::zeros((0, 3)).view(), &Columns::default()).unwrap();
+        let (pooled, columns) =
+            pool(RowKind::Word, Array2::zeros((0, 3)).view(), &Columns::default()).unwrap();
         assert_eq!((pooled.dim(), columns.len()), ((0, 3), 0));
     }
 }

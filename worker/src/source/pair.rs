@@ -94,7 +94,8 @@ impl RowSink for Held {
         columns: &Columns,
     ) -> Result<(), WorkerError> {
         let wide = || rows.mapv(f64::from);
-        let pooled = if self.kind == RowKind::Token { None } else { rows::pool(self.kind, wide().view(), columns) };
+        let pooled =
+            if self.kind == RowKind::Token { None } else { rows::pool(self.kind, wide().view(), columns) };
         let (batch, ids) = match pooled {
             Some((pooled, columns)) => (Batch::Pooled(pooled), columns.row),
             None => (Batch::Tokens(rows.to_owned()), columns.row.clone()),

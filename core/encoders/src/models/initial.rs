@@ -39,9 +39,23 @@ struct RawConfig {
 /// The rules of one configuration.
 pub(crate) enum Initialisation {
     /// One standard deviation for all, and the padding row of these tables.
-    Usual { std: f64, padding: Option<usize>, padded: &'static [&'static str] },
-    ModernBert { std: f64, cutoff: f64, layers: f64 },
-    T5 { factor: f64, width: f64, head: f64, inner: f64, attention: f64 },
+    Usual {
+        std: f64,
+        padding: Option<usize>,
+        padded: &'static [&'static str],
+    },
+    ModernBert {
+        std: f64,
+        cutoff: f64,
+        layers: f64,
+    },
+    T5 {
+        factor: f64,
+        width: f64,
+        head: f64,
+        inner: f64,
+        attention: f64,
+    },
 }
 
 impl Initialisation {

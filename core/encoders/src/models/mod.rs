@@ -40,8 +40,8 @@ use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
-pub(crate) use initial::Initialisation;
 use crate::weights::{TensorSpec, Weights};
+pub(crate) use initial::Initialisation;
 
 /// Reads a family's `config.json`.
 type Parse = fn(&Path, &[u8]) -> Result<Box<dyn Family>, EncoderError>;

@@ -168,8 +168,12 @@ impl Adapter {
             return Err(self.config.wrong_rank(module, a, rank).into());
         }
         match &stored.magnitude {
-            Some(_) if stored.is_table => return Err(lacks("has magnitudes for a table; those of dense layers are supported")),
-            Some(_) if !self.config.magnitudes => return Err(lacks("has magnitudes, but `use_dora` is not true")),
+            Some(_) if stored.is_table => {
+                return Err(lacks("has magnitudes for a table; those of dense layers are supported"));
+            }
+            Some(_) if !self.config.magnitudes => {
+                return Err(lacks("has magnitudes, but `use_dora` is not true"));
+            }
             None if self.config.magnitudes => return Err(lacks("has no magnitudes, but `use_dora` is true")),
             Some(magnitude) => {
                 let found = &self.info(magnitude)?.shape;
@@ -190,7 +194,12 @@ impl Adapter {
     }
 
     /// Changes the values of a tensor of the encoder, as the base has them, into those of the adapted model.
-    pub(super) fn apply(&self, name: &str, base: Vec<f32>, shape: &[usize]) -> Result<Vec<f32>, EncoderError> {
+    pub(super) fn apply(
+        &self,
+        name: &str,
+        base: Vec<f32>,
+        shape: &[usize],
+    ) -> Result<Vec<f32>, EncoderError> {
         let Some(change) = self.changes.get(name) else { return Ok(base) };
         let mut values = change.replaced.as_ref().map_or(Ok(base), |stored| self.read(stored))?;
         if let Some(update) = &change.update {
@@ -217,7 +226,10 @@ impl Adapter {
         self.file.hash(hash)?;
         for (name, change) in &self.changes {
             hash.update(name);
-            let names = change.update.iter().flat_map(|update| [Some(&update.a), Some(&update.b), update.magnitude.as_ref()]);
+            let names = change
+                .update
+                .iter()
+                .flat_map(|update| [Some(&update.a), Some(&update.b), update.magnitude.as_ref()]);
             for stored in names.flatten().chain(&change.replaced) {
                 hash.update([0]);
                 hash.update(stored);

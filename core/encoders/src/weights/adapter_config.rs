@@ -89,7 +89,8 @@ pub(super) struct AdapterConfig {
 /// Tells whether a directory holds an adapter.
 pub(crate) fn is_adapter(dir: &Path) -> bool {
     // A checkpoint into which an adapter was merged may have kept the file.
-    let merged = || dir.join("model.safetensors").is_file() && !dir.join("adapter_model.safetensors").is_file();
+    let merged =
+        || dir.join("model.safetensors").is_file() && !dir.join("adapter_model.safetensors").is_file();
     dir.join(FILE).is_file() && !merged()
 }
 

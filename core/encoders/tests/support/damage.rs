@@ -33,7 +33,12 @@ pub fn copy_of(checkpoint: &Path) -> TempDir {
 }
 
 pub fn tensors(name: &str) -> Tensors {
-    let bytes = fs::read(fixture(name).join(WEIGHTS)).unwrap();
+    tensors_of(&fixture(name).join(WEIGHTS))
+}
+
+/// All tensors of a file.
+pub fn tensors_of(file: &Path) -> Tensors {
+    let bytes = fs::read(file).unwrap();
     let parsed = SafeTensors::deserialize(&bytes).unwrap();
     parsed
         .iter()

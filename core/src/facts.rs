@@ -34,7 +34,7 @@ pub struct ModelFacts {
     /// `sha256:` of the tokenizer file.
     pub tokenizer_digest: String,
     /// What it says of sentences.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "SentenceModules::is_none")]
     pub sentences: SentenceModules,
 }
 
@@ -56,6 +56,12 @@ pub enum SentenceModules {
         /// What, for a person.
         reason: String,
     },
+}
+
+impl SentenceModules {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// What is known of a dataset after one pass over its bytes.

@@ -250,3 +250,6 @@ fn unusable(source: isoscope_encoders::EncoderError) -> WorkerError {
 fn held<T>(lock: std::sync::LockResult<T>) -> T {
     lock.unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

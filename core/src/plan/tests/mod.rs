@@ -105,6 +105,27 @@ fn study(enhancements: Value, metrics: Value) -> Study {
     Study::from_value(value).unwrap()
 }
 
+#[test]
+fn the_plan_says_how_each_encoder_pools_sentences() {
+    let mut study = study(json!([]), json!([{"id": "spectrum"}]));
+    study.representation.unit = Unit::Sentence;
+    let mut facts = facts(10);
+    let pooling = |study: &Study, facts: &Facts| {
+        Plan::new(study, facts).map(|plan| plan.subjects[0].row_kind().unwrap().pooling())
+    };
+    assert_eq!(pooling(&study, &facts), Ok("mean".to_owned()));
+    let digest = Plan::new(&study, &facts).unwrap().digest().unwrap();
+    facts.models[0].sentences = SentenceModules::Pooling { mode: PoolingMode::Cls, normalize: true };
+    assert_eq!(pooling(&study, &facts), Ok("model:cls+normalize".to_owned()));
+    assert_ne!(Plan::new(&study, &facts).unwrap().digest().unwrap(), digest);
+    facts.models[0].sentences = SentenceModules::Unsupported { reason: "its module Dense in `2`".to_owned() };
+    let refused = pooling(&study, &facts).unwrap_err();
+    assert_eq!(refused.0[0].field, "representation.pooling");
+    assert!(refused.0[0].message.contains("model[0]") && refused.0[0].message.contains("its module Dense"));
+    study.representation.pooling = Pooling::Max;
+    assert_eq!(pooling(&study, &facts), Ok("max".to_owned()));
+}
+
 fn stage_of(plan: &Plan, id: &str, space: &str) -> (Option<u32>, Option<u32>) {
     let space = plan.spaces.iter().position(|s| s.name == space).unwrap() as u32;
     let op = plan.ops.iter().find(|o| o.op.id == id && o.space == space).unwrap();

@@ -213,6 +213,42 @@ fn frequencies_of_a_matrix_need_its_words() {
 }
 
 #[test]
+fn sources_of_encoders_are_addresses_and_bases_are_for_adapters() {
+    let of = |source: &str, base: Option<&str>| {
+        let mut value = valid();
+        value["model"][0]["source"] = json!(source);
+        if let Some(base) = base {
+            value["model"][0]["base"] = json!(base);
+        }
+        Study::from_value(value).map_or_else(|found| found.0[0].to_string(), |_| "ok".to_owned())
+    };
+    assert_eq!(of("random:m?seed=3", None), "ok");
+    assert_eq!(of("adapter", Some("m")), "ok");
+    assert_eq!(
+        of("random:m?seed=x", None),
+        "model[0].source: `random:m?seed=x`: `seed=x` is not known; a random encoder is written random:DIR?seed=NUMBER"
+    );
+    assert!(
+        of("random:m", Some("m"))
+            .starts_with("model[0].base: an encoder whose weights are drawn has no base")
+    );
+    assert!(
+        of("adapter", Some("random:m")).starts_with("model[0].base: an adapter is trained on a checkpoint")
+    );
+    assert!(of("adapter", Some("")).starts_with("model[0].base: `` names no directory"));
+}
+
+#[test]
+fn poolings_have_the_names_of_the_page() {
+    for name in ["model", "mean", "cls", "max", "mean_sqrt_len", "lasttoken", "weightedmean"] {
+        let mut value = valid();
+        value["representation"]["pooling"] = json!(name);
+        let study = Study::from_value(value).unwrap();
+        assert_eq!(serde_json::to_value(study.representation.pooling).unwrap(), json!(name));
+    }
+}
+
+#[test]
 fn a_study_measures_something() {
     assert_eq!(fields_of(|s| drop(s.as_object_mut().unwrap().remove("metric"))), ["metric"]);
     for other in ["evaluation", "comparison"] {

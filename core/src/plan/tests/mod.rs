@@ -4,7 +4,8 @@ mod analyses;
 use super::*;
 use crate::catalogue::{Manifest, PluginFacts};
 use crate::facts::{Facts, RowIndex, SentenceModules};
-use crate::study::Format;
+use crate::pooling::PoolingMode;
+use crate::study::{Format, Pooling, Unit};
 use serde_json::{Value, json};
 
 fn op(

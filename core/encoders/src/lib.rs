@@ -9,7 +9,7 @@
 //! [`Encoder`], [`Checkpoint::tokenizer`] a [`TextTokenizer`]. An encoder takes a [`TokenBatch`], packed without padding, and
 //! pushes one layer after the other into a [`HiddenStateSink`], so that nobody holds all layers of a corpus.
 //!
-//! [`Checkpoint::open_with`] takes an adapter (LoRA) with its base, or an architecture whose weights are drawn at random.
+//! [`Checkpoint::open_with`] takes a low-rank adapter with its base, or an architecture whose weights are drawn at random.
 //!
 //! Weights and hidden states are f32, or f16 or bf16 where that is asked for ([`Precision`]); norms accumulate in f64 on the CPU,
 //! exact activations stay exact. Nothing here starts a thread; BLAS

@@ -22,11 +22,10 @@ const USUAL_RANGE: f64 = 0.02;
 struct RawConfig {
     initializer_range: Option<f64>,
     initializer_factor: Option<f64>,
-    /// Null has a meaning of its own here and for the padding.
-    #[serde(default, deserialize_with = "named")]
-    initializer_cutoff_factor: Option<Option<f64>>,
-    #[serde(default, deserialize_with = "named")]
-    pad_token_id: Option<Option<usize>>,
+    #[serde(default)]
+    initializer_cutoff_factor: Field<f64>,
+    #[serde(default)]
+    pad_token_id: Field<usize>,
     #[serde(default)]
     sinusoidal_pos_embds: bool,
     num_hidden_layers: Option<usize>,
@@ -34,6 +33,32 @@ struct RawConfig {
     d_kv: Option<usize>,
     d_ff: Option<usize>,
     num_heads: Option<usize>,
+}
+
+/// A field of which null means something else than that it is absent.
+#[derive(Default)]
+enum Field<T> {
+    #[default]
+    Absent,
+    Null,
+    Value(T),
+}
+
+impl<T> Field<T> {
+    /// The value, or the usual one of an absent field; none for null.
+    fn or(self, usual: T) -> Option<T> {
+        match self {
+            Self::Absent => Some(usual),
+            Self::Null => None,
+            Self::Value(value) => Some(value),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(field)?.map_or(Self::Null, Self::Value))
+    }
 }
 
 /// The rules of one configuration.
@@ -79,16 +104,16 @@ impl Initialisation {
                 attention: size(raw.num_heads) * size(raw.d_kv),
             },
             "modernbert" => {
-                let cutoff = raw.initializer_cutoff_factor.unwrap_or(Some(2.0)).unwrap_or(3.0);
+                let cutoff = raw.initializer_cutoff_factor.or(2.0).unwrap_or(3.0);
                 let cutoff = checks.positive("initializer_cutoff_factor", cutoff)?;
                 Self::ModernBert { std, cutoff, layers: size(raw.num_hidden_layers) }
             }
             "roberta" | "xlm-roberta" | "camembert" => {
-                Self::Usual { std, padding: raw.pad_token_id.unwrap_or(Some(1)), padded: &[WORDS, POSITIONS] }
+                Self::Usual { std, padding: raw.pad_token_id.or(1), padded: &[WORDS, POSITIONS] }
             }
             // Its padding row is not read from the configuration.
             "mpnet" => Self::Usual { std, padding: Some(1), padded: &[WORDS, POSITIONS] },
-            _ => Self::Usual { std, padding: raw.pad_token_id.unwrap_or(Some(0)), padded: &[WORDS] },
+            _ => Self::Usual { std, padding: raw.pad_token_id.or(0), padded: &[WORDS] },
         })
     }
 
@@ -125,9 +150,4 @@ impl Initialisation {
             ),
         }
     }
-}
-
-/// Tells a field that is null from one that is absent.
-fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }

@@ -14,8 +14,9 @@ use crate::files;
 const FILE: &str = "adapter_config.json";
 /// Fields that say how an adapter was trained or where it comes from, and change nothing of what it computes. `fan_in_fan_out` is for
 /// layers that store their weights turned; dense layers do not, and peft ignores it for them.
-const INERT: [&str; 17] = [
+const INERT: [&str; 18] = [
     "auto_mapping",
+    "base_model_name_or_path",
     "bias",
     "corda_config",
     "ensure_weight_tying",
@@ -39,7 +40,6 @@ const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 #[derive(Deserialize)]
 struct RawConfig {
     peft_type: String,
-    base_model_name_or_path: Option<String>,
     #[serde(default = "usual")]
     r: usize,
     #[serde(default = "usual_alpha")]

@@ -1,5 +1,5 @@
-//! The arithmetic of low-rank updates: W + s·B·A (Hu et al. 2021, arXiv 2106.09685), and with a magnitude a row, that of DoRA (Liu et
-//! al. 2024, arXiv 2402.09353).
+//! The arithmetic of low-rank updates: W + s·B·A (Hu et al. 2021, arXiv 2106.09685), and with a magnitude a row, its
+//! decomposition (Liu et al. 2024, arXiv 2402.09353).
 //!
 //! Sums are taken in f64 and rounded to f32 once; peft takes them in the format of the weights, so its merged weights differ from
 //! these by roundings of single precision.
@@ -21,7 +21,9 @@ pub(super) fn dense(weight: &mut [f32], inputs: usize, factors: &Factors, magnit
             let length = wide.iter().map(|value| value * value).sum::<f64>().sqrt();
             // A row of zeros has no direction to keep.
             let factor = if length > 0.0 { f64::from(*magnitude) / length } else { 0.0 };
-            wide.iter_mut().for_each(|value| *value *= factor);
+            for value in &mut wide {
+                *value *= factor;
+            }
         }
         round(row, &wide);
     }

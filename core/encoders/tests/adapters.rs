@@ -1,4 +1,4 @@
-//! LoRA adapters on the miniatures, against the merged models of peft, and adapters that are refused.
+//! Low-rank adapters on the miniatures, against the merged models of peft, and adapters that are refused.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod support;

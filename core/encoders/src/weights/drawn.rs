@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(values[..4], FIRST, "{:?}", &values[..4]);
     }
 
-    /// The first numbers of seed 0 with standard deviation 0.5; made by tests/reference/make_adapters.py with an own ChaCha20.
+    /// The first numbers of seed 0 with standard deviation 0.5; made by `tests/reference/make_adapters.py` with a stream of its own.
     const FIRST: [f32; 4] = [1.103_998_9, -0.360_388_37, -0.286_042_36, -0.174_132_38];
 
     #[test]

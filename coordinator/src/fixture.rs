@@ -47,6 +47,8 @@ pub(crate) fn facts(rows: u64) -> Facts {
         weights_digest: sha256(weights.as_bytes()),
         tokenizer_digest: sha256(b"tokenizer"),
         sentences: SentenceModules::None,
+        revision: String::new(),
+        base_revision: String::new(),
     };
     let dataset = DatasetFacts {
         format: Format::Txt,

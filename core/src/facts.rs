@@ -36,6 +36,12 @@ pub struct ModelFacts {
     /// What it says of sentences.
     #[serde(default, skip_serializing_if = "SentenceModules::is_none")]
     pub sentences: SentenceModules,
+    /// Commit of a hub's repository, or `sha256:` of what a store lists, that was read; empty for a directory.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub revision: String,
+    /// The same of an adapter's base that the study names.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub base_revision: String,
 }
 
 /// What a checkpoint makes of the tokens of a sentence, beside its hidden states.

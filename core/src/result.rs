@@ -235,6 +235,9 @@ pub struct Key {
     pub metric: String,
     /// `sha256:` of the weights; empty for a matrix.
     pub weights_digest: String,
+    /// Commit of a hub's repository, or `sha256:` of what a store listed, that the encoder was read from; empty for a directory.
+    #[serde(default)]
+    pub model_revision: String,
     /// `sha256:` of the dataset's bytes.
     pub dataset_digest: String,
     /// Unit of a row: `token`, `word` or `sentence`; `row` for a matrix.

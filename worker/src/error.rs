@@ -1,6 +1,7 @@
 //! What can go wrong on a worker, and how the coordinator should take it.
 
 use crate::dataset::DatasetError;
+use crate::model_source::SourceError;
 use isoscope_core::linalg::EigenError;
 use isoscope_core::moments::MomentsError;
 use isoscope_core::state::CodecError;
@@ -20,6 +21,22 @@ pub enum WorkerError {
         field: String,
         /// What is wrong with it.
         source: DatasetError,
+    },
+    /// An encoder cannot be had from where the study says that it lies.
+    #[error("{source}")]
+    Source {
+        /// Path in the study.
+        field: String,
+        /// What is wrong.
+        source: SourceError,
+    },
+    /// An encoder that was there when the study was planned cannot be fetched just now, on this worker.
+    #[error("{source}")]
+    Unfetched {
+        /// Path in the study.
+        field: String,
+        /// What is wrong.
+        source: SourceError,
     },
     /// A checkpoint cannot be used, or an encoder failed.
     #[error("{source}")]
@@ -155,6 +172,7 @@ impl WorkerError {
     pub fn class(&self) -> Failure {
         match self {
             Self::Dataset { .. }
+            | Self::Source { .. }
             | Self::LongText { .. }
             | Self::NonFinite { .. }
             | Self::TooManyGroups { .. }
@@ -162,9 +180,11 @@ impl WorkerError {
             | Self::ModelAddress { .. }
             | Self::Op(OpError::Invalid { .. }) => Failure::Input,
             Self::Op(OpError::Resource { .. }) => Failure::OutOfMemory,
-            Self::RowCache { .. } | Self::Rpc { .. } | Self::CorruptBlob { .. } | Self::Revoked => {
-                Failure::Transient
-            }
+            Self::Unfetched { .. }
+            | Self::RowCache { .. }
+            | Self::Rpc { .. }
+            | Self::CorruptBlob { .. }
+            | Self::Revoked => Failure::Transient,
             _ => Failure::Deterministic,
         }
     }
@@ -173,9 +193,11 @@ impl WorkerError {
     #[must_use]
     pub fn field(&self) -> &str {
         match self {
-            Self::Dataset { field, .. } | Self::Encoder { field, .. } | Self::ModelAddress { field, .. } => {
-                field
-            }
+            Self::Dataset { field, .. }
+            | Self::ModelAddress { field, .. }
+            | Self::Source { field, .. }
+            | Self::Unfetched { field, .. }
+            | Self::Encoder { field, .. } => field,
             Self::NonFinite { .. } => "nonfinite",
             Self::LongText { .. } => "representation.on_long_text",
             Self::TooManyGroups { .. } => "metric.by",

@@ -14,6 +14,7 @@ pub mod finish;
 pub mod groups;
 pub mod lease;
 pub mod merge;
+pub mod model_source;
 pub mod models;
 pub mod offer;
 pub mod pass;

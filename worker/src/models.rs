@@ -1,6 +1,7 @@
 //! Loaded encoders, shared by the tasks of a worker.
 
 use crate::error::WorkerError;
+use crate::model_source::{Request, Resolved, SourceError};
 use isoscope_core::facts::{ModelFacts, SentenceModules};
 use isoscope_core::plan::PlannedModel;
 use isoscope_core::pooling::PoolingMode;
@@ -106,28 +107,67 @@ pub(crate) struct Source<'a> {
     pub(crate) base: Option<&'a str>,
 }
 
+/// An opened checkpoint and the revisions that it is of: commit, or digest of what a store listed; empty for a directory.
+pub(crate) struct Opened {
+    /// The checkpoint.
+    pub(crate) checkpoint: Checkpoint,
+    /// Of the source.
+    revision: String,
+    /// Of the base that an adapter is put on, where the study names it.
+    base_revision: String,
+}
+
+/// Opens the encoder that a study names in `field`; every way to an encoder leads through here or [`load`]. Relative directories begin
+/// at `base`.
+///
+}
+
 /// Opens the encoder that a study names in `field`; every way to an encoder leads through here. Relative directories begin at `base`.
 ///
 /// # Errors
-/// When it cannot be used.
+/// When it cannot be had, or not be used.
 pub(crate) fn open(
     source: Source<'_>,
     field: &str,
     base: &Path,
     needs_tokenizer: bool,
-) -> Result<Checkpoint, WorkerError> {
+) -> Result<Opened, WorkerError> {
+    let failed = |source| WorkerError::Source { field: field.to_owned(), source };
+    open_from(source, field, needs_tokenizer, |place, _| Request::new(place, base).resolve().map_err(failed))
+}
+
+/// Which of the places that make up an encoder.
+#[derive(Clone, Copy)]
+enum Role {
+    Source,
+    Base,
+}
+
+/// Opens an encoder whose places are found by `find`.
+fn open_from(
+    source: Source<'_>,
+    field: &str,
+    needs_tokenizer: bool,
+    find: impl Fn(&str, Role) -> Result<Resolved, WorkerError>,
+) -> Result<Opened, WorkerError> {
     let address = ModelAddress::parse(source.source)
         .map_err(|source| WorkerError::ModelAddress { field: field.to_owned(), source })?;
-    let adapter_base = source.base.map(|adapter_base| base.join(adapter_base));
-    let opening =
-        Opening { base: adapter_base.as_deref(), random_seed: address.random_seed, needs_tokenizer };
-    Checkpoint::open_with(&base.join(address.place), &opening)
-        .map_err(|source| WorkerError::Encoder { field: field.to_owned(), source })
+    let found = find(address.place, Role::Source)?;
+    let under = source.base.map(|place| find(place, Role::Base)).transpose()?;
+    let opening = Opening {
+        base: under.as_ref().map(|under| under.dir.as_path()),
+        random_seed: address.random_seed,
+        needs_tokenizer,
+    };
+    let checkpoint = Checkpoint::open_with(&found.dir, &opening)
+        .map_err(|source| WorkerError::Encoder { field: field.to_owned(), source })?;
+    let base_revision = under.map(|under| under.revision).unwrap_or_default();
+    Ok(Opened { checkpoint, revision: found.revision, base_revision })
 }
 
 /// What a plan knows of a checkpoint.
-pub(crate) fn facts(checkpoint: &Checkpoint) -> ModelFacts {
-    let facts = checkpoint.facts();
+pub(crate) fn facts(opened: &Opened) -> ModelFacts {
+    let facts = opened.checkpoint.facts();
     ModelFacts {
         model_type: facts.model_type.clone(),
         hidden_states: facts.hidden_states as u32,
@@ -135,7 +175,9 @@ pub(crate) fn facts(checkpoint: &Checkpoint) -> ModelFacts {
         max_positions: facts.max_positions as u32,
         weights_digest: facts.weights_digest.clone(),
         tokenizer_digest: facts.tokenizer_digest.clone(),
-        sentences: sentences(checkpoint.sentence_modules()),
+        sentences: sentences(opened.checkpoint.sentence_modules()),
+        revision: opened.revision.clone(),
+        base_revision: opened.base_revision.clone(),
     }
 }
 
@@ -176,7 +218,22 @@ fn load(
 ) -> Result<Loaded, WorkerError> {
     let field = format!("model.{}.source", model.name);
     let source = Source { source: &model.source, base: model.base.as_deref() };
-    let checkpoint = open(source, &field, base, true)?;
+    let unfetched = |source: SourceError| {
+        let field = field.clone();
+        if source.is_passing() {
+            WorkerError::Unfetched { field, source }
+        } else {
+            WorkerError::Source { field, source }
+        }
+    };
+    // What was planned with, whatever the addresses name by now.
+    let Opened { checkpoint, .. } = open_from(source, &field, true, |place, role| {
+        let revision = match role {
+            Role::Source => &model.facts.revision,
+            Role::Base => &model.facts.base_revision,
+        };
+        Request::new(place, base).at(revision).resolve().map_err(unfetched)
+    })?;
     let failed = |source| WorkerError::Encoder { field: field.clone(), source };
     let facts = checkpoint.facts();
     if facts.weights_digest != model.facts.weights_digest

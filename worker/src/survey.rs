@@ -38,6 +38,5 @@ pub fn run(context: &Context<'_>, study: &BlobRef) -> Result<Output, WorkerError
 fn survey_model(model: &ModelSpec, index: usize, base: &Path) -> Result<ModelFacts, WorkerError> {
     let field = format!("model[{index}].source");
     let source = models::Source { source: &model.source, base: model.base.as_deref() };
-    let checkpoint = models::open(source, &field, base, true)?;
-    Ok(models::facts(&checkpoint))
+    Ok(models::facts(&models::open(source, &field, base, true)?))
 }

@@ -105,6 +105,7 @@ fn manifest(
             "source": args.model,
             "base": args.adapter_base,
             "model_type": facts.model_type,
+            "revision": facts.revision,
             "weights_digest": facts.weights_digest,
             "tokenizer_digest": facts.tokenizer_digest,
         },

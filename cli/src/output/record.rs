@@ -29,6 +29,8 @@ pub(super) struct Record<'a> {
     n: u64,
     /// How the tokens of a sentence were pooled; empty for rows that are no sentences.
     pooling: &'a str,
+    /// Revision of the encoder where it was read from a hub or a store; empty for a directory.
+    model_revision: &'a str,
 }
 
 impl Record<'_> {
@@ -52,6 +54,7 @@ impl Record<'_> {
         "std_err_kind",
         "n",
         "pooling",
+        "model_revision",
     ];
 }
 
@@ -77,6 +80,7 @@ impl<'a> From<&'a Measurement> for Record<'a> {
             std_err_kind: &row.std_err_kind,
             n: row.n,
             pooling: &key.pooling,
+            model_revision: &key.model_revision,
         }
     }
 }

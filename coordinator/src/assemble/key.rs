@@ -37,6 +37,7 @@ pub(super) fn key(
         space: space.map(|s| s.name.clone()).unwrap_or_default(),
         metric: metric.to_owned(),
         weights_digest: subject.model.as_ref().map(|m| m.facts.weights_digest.clone()).unwrap_or_default(),
+        model_revision: subject.model.as_ref().map(|m| m.facts.revision.clone()).unwrap_or_default(),
         dataset_digest: subject.dataset_facts.digest.clone(),
         unit: unit(plan, subject).to_owned(),
         pooling: pooling(subject),

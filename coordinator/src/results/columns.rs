@@ -29,6 +29,7 @@ impl Columns {
         columns.strings("space", keys.iter().map(|key| key.space.as_str()));
         columns.strings("metric", keys.iter().map(|key| key.metric.as_str()));
         columns.strings("weights_digest", keys.iter().map(|key| key.weights_digest.as_str()));
+        columns.strings("model_revision", keys.iter().map(|key| key.model_revision.as_str()));
         columns.strings("dataset_digest", keys.iter().map(|key| key.dataset_digest.as_str()));
         columns.strings("unit", keys.iter().map(|key| key.unit.as_str()));
         columns.strings("pooling", keys.iter().map(|key| key.pooling.as_str()));

@@ -17,6 +17,7 @@ fn row(model: &str, space: &str, metric: &str, value: Result<f64, &str>) -> Meas
         space: space.into(),
         metric: metric.into(),
         weights_digest: String::new(),
+        model_revision: String::new(),
         dataset_digest: String::new(),
         unit: "token".into(),
         pooling: String::new(),

@@ -14,7 +14,7 @@ pub use files::{FilesError, RowFiles};
 use crate::dataset::{self, IdLimits, TokenIds};
 use crate::error::WorkerError;
 use crate::lease::numerics_class;
-use crate::models;
+use crate::models::{self, Opened};
 use crate::source::{Packing, forward};
 use batches::{Batches, IdBatches, TextBatches};
 use files::Turns;
@@ -24,7 +24,7 @@ use isoscope_core::plan::{Reading, Subject, batch_tokens};
 use isoscope_core::pooling::RowKind;
 use isoscope_core::result::Tally;
 use isoscope_core::study::{Exclude, Representation, Study, Unit};
-use isoscope_encoders::{Checkpoint, ComputeDevice, Encoder, TextTokenizer};
+use isoscope_encoders::{ComputeDevice, Encoder, TextTokenizer};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -63,12 +63,12 @@ impl Encoding {
         let survey = dataset::survey(spec, base);
         let survey =
             survey.map_err(|source| WorkerError::Dataset { field: "dataset[0]".to_owned(), source })?;
-        let checkpoint = models::open(source(&study)?, FIELD, base, true)?;
-        let facts = models::facts(&checkpoint);
+        let opened = models::open(source(&study)?, FIELD, base, true)?;
+        let facts = models::facts(&opened);
         let reading = Reading::new(&study, &facts)?;
         let subject = Box::new(Subject::encoded(&study, &numerics_class(device), &facts, &survey)?);
-        let tokenizer = checkpoint.tokenizer().map_err(unusable)?;
-        Self::load(study, base, &checkpoint, device, reading, Input::Texts { subject, tokenizer })
+        let tokenizer = opened.checkpoint.tokenizer().map_err(unusable)?;
+        Self::load(study, base, &opened, device, reading, Input::Texts { subject, tokenizer })
     }
 
     /// Opens the first encoder of a study for the token ids in `file`, one JSON array a line. The checkpoint needs a tokenizer only
@@ -85,8 +85,9 @@ impl Encoding {
         if study.representation.unit == Unit::Word {
             return Err(EncodeError::WordsOfIds);
         }
-        let checkpoint = models::open(source(&study)?, FIELD, base, false)?;
-        let reading = Reading::new(&study, &models::facts(&checkpoint))?;
+        let opened = models::open(source(&study)?, FIELD, base, false)?;
+        let checkpoint = &opened.checkpoint;
+        let reading = Reading::new(&study, &models::facts(&opened))?;
         let excludes = study.representation.exclude.0.contains(&Exclude::Special);
         let has_tokenizer = !checkpoint.facts().tokenizer_digest.is_empty();
         let tokenizer = (excludes || has_tokenizer).then(|| checkpoint.tokenizer()).transpose();
@@ -95,20 +96,20 @@ impl Encoding {
         let added = added.transpose().map_err(unusable)?;
         let excluded = added.map(|text| text.ids.into_iter().collect()).unwrap_or_default();
         let input = Input::Ids { file: base.join(file), excluded, tokenizer };
-        Self::load(study, base, &checkpoint, device, reading, input)
+        Self::load(study, base, &opened, device, reading, input)
     }
 
     fn load(
         study: Study,
         base: &Path,
-        checkpoint: &Checkpoint,
+        opened: &Opened,
         device: &ComputeDevice,
         reading: Reading,
         input: Input,
     ) -> Result<Self, EncodeError> {
         let precision = models::precision(study.representation.dtype);
-        let encoder = checkpoint.load_on(device, precision).map_err(unusable)?;
-        let facts = models::facts(checkpoint);
+        let encoder = opened.checkpoint.load_on(device, precision).map_err(unusable)?;
+        let facts = models::facts(opened);
         let budget = batch_tokens(&study, &numerics_class(device)) as usize;
         Ok(Self { study, budget, base: base.to_owned(), facts, encoder, reading, input })
     }

@@ -26,6 +26,7 @@ fn row(model: &str, dataset: &str, at: (u32, &str), metric: &str, value: Result<
         space: at.1.to_owned(),
         metric: metric.to_owned(),
         weights_digest: String::new(),
+        model_revision: String::new(),
         dataset_digest: String::new(),
         unit: "token".to_owned(),
         pooling: String::new(),

@@ -71,6 +71,8 @@ fn facts(rows: u64) -> Facts {
         weights_digest: "sha256:01".into(),
         tokenizer_digest: "sha256:02".into(),
         sentences: SentenceModules::None,
+        revision: String::new(),
+        base_revision: String::new(),
     };
     let index = RowIndex::default();
     let dataset = DatasetFacts {

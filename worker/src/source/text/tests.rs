@@ -78,6 +78,8 @@ fn rows(files: &[(&str, &str)], dataset: Value, representation: Value) -> (Seen,
         weights_digest: known.weights_digest.clone(),
         tokenizer_digest: known.tokenizer_digest.clone(),
         sentences: SentenceModules::None,
+        revision: String::new(),
+        base_revision: String::new(),
     };
     let facts = Facts {
         models: vec![model],

@@ -90,8 +90,8 @@ pub(crate) struct StudyArgs {
     /// Study file: TOML, YAML or JSON; or a study that comes with the program, e.g. paper:rajaee2021.
     #[arg(value_name = "STUDY")]
     pub(crate) study: PathBuf,
-    /// Take this directory for a model of the study; repeat for several.
-    #[arg(long = "model", value_name = "NAME=DIR")]
+    /// Take this directory, or hf:// or s3:// address, for a model of the study; repeat for several.
+    #[arg(long = "model", value_name = "NAME=SOURCE")]
     pub(crate) models: Vec<String>,
     /// Take this file for the first dataset of the study.
     #[arg(long, value_name = "FILE")]

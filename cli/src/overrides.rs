@@ -9,7 +9,7 @@ pub(crate) fn apply(study: &mut Value, args: &StudyArgs) -> Result<(), Failure> 
     // A study that names no encoder takes all that are given.
     let open = list(study, "model").is_none_or(|models| models.is_empty());
     for assignment in &args.models {
-        let (name, directory) = split(assignment, "--model", "NAME=DIR")?;
+        let (name, directory) = split(assignment, "--model", "NAME=SOURCE")?;
         if open { add_model(study, name, directory)? } else { set_model(study, name, directory)? }
     }
     if let Some(file) = &args.data {
@@ -124,7 +124,7 @@ mod tests {
     fn what_is_not_there_is_refused_by_name() {
         let refused = |args| apply(&mut study(), &args).unwrap_err().to_string();
         assert!(refused(args(&["b=dir"], None, &[])).contains("no model `b`; its models: a"));
-        assert!(refused(args(&["b"], None, &[])).contains("NAME=DIR"));
+        assert!(refused(args(&["b"], None, &[])).contains("NAME=SOURCE"));
         assert!(refused(args(&[], None, &["dataset.3.text=1"])).contains("no entry 3"));
     }
 }

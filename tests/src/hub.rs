@@ -113,7 +113,7 @@ impl Hub {
         hold(&self.state).moves.push(moving);
     }
 
-    /// Lets requests whose path ends so fail so often.
+    /// Lets requests whose path ends so fail so often. Paths on the host of large files end with `NAME/bytes`.
     pub fn trouble(&self, ending: &str, fault: Fault, times: usize) {
         let trouble = Trouble { ending: ending.to_owned(), fault, left: times, happened: 0 };
         hold(&self.state).troubles.push(trouble);
@@ -203,7 +203,7 @@ fn answer(state: &mut State, storage: &str, seen: &Seen) -> Response<Body> {
     let etag = lie.unwrap_or_else(|| sha256(&bytes));
     Response::builder()
         .status(StatusCode::FOUND)
-        .header(header::LOCATION, format!("{storage}/{repo}/{commit}/{name}?signature=secret"))
+        .header(header::LOCATION, format!("{storage}/{repo}/{commit}/{name}/bytes?signature=secret"))
         .header("X-Linked-Etag", format!("\"{etag}\""))
         .body(Body::empty())
         .expect("the headers are plain")
@@ -212,7 +212,7 @@ fn answer(state: &mut State, storage: &str, seen: &Seen) -> Response<Body> {
 /// Answers for the host of large files, which knows nothing of names.
 fn stored(state: &mut State, seen: &Seen) -> Response<Body> {
     let fault = state.fault(&seen.path);
-    let path = seen.path.trim_start_matches('/');
+    let path = seen.path.trim_start_matches('/').trim_end_matches("/bytes");
     let found = state.repos.iter().find_map(|(repo, files)| {
         let (commit, name) = path.strip_prefix(repo.as_str())?.trim_start_matches('/').split_once('/')?;
         files.commits.get(commit)?.get(name).cloned()
@@ -245,7 +245,9 @@ impl State {
         let siblings: Vec<_> =
             repo.commits[&commit].keys().map(|name| serde_json::json!({"rfilename": name})).collect();
         let text = serde_json::json!({"id": name, "sha": commit, "siblings": siblings}).to_string();
-        for (_, branch, next) in self.moves.extract_if(.., |(of, branch, _)| of == name && branch == revision) {
+        for (_, branch, next) in
+            self.moves.extract_if(.., |(of, branch, _)| *of == name && *branch == revision)
+        {
             repo.revisions.insert(branch, next);
         }
         Response::new(Body::from(text))

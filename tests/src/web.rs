@@ -44,7 +44,8 @@ impl Server {
             let asked = Seen {
                 path: request.uri().path().to_owned(),
                 query: request.uri().query().unwrap_or_default().to_owned(),
-                authorization: authorization.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                authorization: authorization
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             };
             noted.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
             std::future::ready(answer(&asked))

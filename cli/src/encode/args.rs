@@ -8,8 +8,8 @@ use std::path::PathBuf;
 /// Arguments of `encode`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EncodeArgs {
-    /// Directory of the encoder: a transformers or sentence-transformers checkpoint, or an adapter (LoRA). random:DIR?seed=0 is the
-    /// architecture of DIR with weights drawn at random.
+    /// The encoder: directory of a transformers or sentence-transformers checkpoint or of an adapter (LoRA), hf://OWNER/NAME or
+    /// s3://BUCKET/PREFIX. random:DIR?seed=0 is the architecture of DIR with weights drawn at random.
     #[arg(value_name = "MODEL")]
     pub(crate) model: String,
     /// Checkpoint that the adapter was trained on; by default what the adapter names, where that is a directory.

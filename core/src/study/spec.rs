@@ -71,10 +71,11 @@ fn yes() -> bool {
 pub struct ModelSpec {
     /// Name used in tables and result rows; each encoder has another.
     pub name: String,
-    /// Directory of a transformers or sentence-transformers checkpoint with safetensors weights and a `tokenizer.json`. A relative
-    /// path begins at the directory in which the command runs, or at that of `--base`; on a fleet it must lead to the same files
-    /// on every worker. `--model NAME=DIR` replaces it. A directory with `adapter_config.json` is a low-rank adapter, put on its `base`
-    /// when it is read; `random:DIR?seed=0` is the architecture of `DIR` with weights drawn at random, as before all training.
+    /// Directory of a transformers or sentence-transformers checkpoint with safetensors weights and a `tokenizer.json`, or where to
+    /// fetch one from: `hf://OWNER/NAME@REVISION`, `s3://BUCKET/PREFIX` (docs/models.md). A relative path begins at the
+    /// directory in which the command runs, or at that of `--base`; on a fleet it must lead to the same files on every worker.
+    /// `--model NAME=SOURCE` replaces it. One with `adapter_config.json` is a low-rank adapter, put on its `base` when it is read;
+    /// `random:SOURCE?seed=0` is the architecture of `SOURCE` with weights drawn at random, as before all training.
     pub source: String,
     /// The checkpoint that the adapter in `source` was trained on, in the forms of `source`; by default what the adapter names, where
     /// that is a directory.

@@ -103,7 +103,8 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<HubSettings, SourceError> {
-        let find = |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
+        let find =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
         HubSettings::from(&find)
     }
 

@@ -83,7 +83,9 @@ pub enum SourceError {
         why: String,
     },
     /// Bytes are not those that their name promises.
-    #[error("{file} of {address} arrived damaged: its {kind} is {found}, not {expected}; nothing of it was kept")]
+    #[error(
+        "{file} of {address} arrived damaged: its {kind} is {found}, not {expected}; nothing of it was kept"
+    )]
     Damaged {
         /// The address.
         address: String,

@@ -85,17 +85,12 @@ fn kept(cache: &RepoCache, revision: &str, parts: Parts) -> Result<Option<Resolv
     Ok(wanted::is_whole(&dir, parts).then_some(Resolved { dir, revision: commit }))
 }
 
-async fn ask(
-    client: &HubClient,
-    repo: &str,
-    revision: &str,
-    address: &str,
-) -> Result<Revision, SourceError> {
+async fn ask(client: &HubClient, repo: &str, revision: &str, address: &str) -> Result<Revision, SourceError> {
     let segments = ["api", "models"].into_iter().chain(repo.split('/')).chain(["revision", revision]);
     let url = client.url(segments);
     let body = client.read(&url, address).await?;
-    let found: Revision =
-        serde_json::from_slice(&body).map_err(|e| odd(&url, format!("what is no description of a revision: {e}")))?;
+    let found: Revision = serde_json::from_slice(&body)
+        .map_err(|e| odd(&url, format!("what is no description of a revision: {e}")))?;
     // The commit becomes the name of a directory.
     if is_commit(&found.sha) {
         Ok(found)

@@ -48,7 +48,12 @@ impl RepoCache {
         let path = self.dir.join("refs").join(revision);
         match fs::read_to_string(&path) {
             Ok(commit) => Ok(Some(commit.trim().to_owned()).filter(|commit| is_commit(commit))),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory) => {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+                ) =>
+            {
                 Ok(is_commit(revision).then(|| revision.to_owned()))
             }
             Err(e) => Err(SourceError::cache(&path)(e)),

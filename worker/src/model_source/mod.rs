@@ -96,6 +96,7 @@ pub fn resolve(source: &str, base: &Path) -> Result<Resolved, SourceError> {
 fn wait_for<T>(work: impl Future<Output = Result<T, SourceError>>) -> Result<T, SourceError> {
     client::choose_cryptography();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| SourceError::Client { address: "a source".to_owned(), reason: e.to_string() })?;
+    let runtime =
+        runtime.map_err(|e| SourceError::Client { address: "a source".to_owned(), reason: e.to_string() })?;
     runtime.block_on(work)
 }

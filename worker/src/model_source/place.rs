@@ -35,7 +35,9 @@ pub enum PlaceError {
     #[error("the source is empty; name a directory, hf://OWNER/NAME or s3://BUCKET/PREFIX")]
     Empty,
     /// The scheme is none of those known.
-    #[error("`{address}` has the unknown scheme `{scheme}`; a source is a directory, hf://OWNER/NAME or s3://BUCKET/PREFIX")]
+    #[error(
+        "`{address}` has the unknown scheme `{scheme}`; a source is a directory, hf://OWNER/NAME or s3://BUCKET/PREFIX"
+    )]
     Scheme {
         /// The address.
         address: String,
@@ -113,7 +115,8 @@ impl fmt::Display for Place {
 fn scheme(source: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = source.split_once("://")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-    (scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(plain)).then_some((scheme, rest))
+    (scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(plain))
+        .then_some((scheme, rest))
 }
 
 fn hub(address: &str, rest: &str) -> Result<Place, PlaceError> {
@@ -202,7 +205,14 @@ mod tests {
         }
         assert_eq!(read("hf://bert-base-uncased"), hub("bert-base-uncased", "main"));
         assert_eq!(read("hf://owner/na_me.v2@refs/pr/1"), hub("owner/na_me.v2", "refs/pr/1"));
+<<<<<<< HEAD:worker/src/model_source/place.rs
         let store = |bucket: &str, prefix: &str| Place::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
+=======
+        let store = |bucket: &str, prefix: &str| ModelAddress::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+>>>>>>> 9f691d9 (Test encoders of a hub and a store; say where encoders come from):worker/src/model_source/address.rs
         assert_eq!(read("s3://models/a/b/"), store("models", "a/b"));
         assert_eq!(read("s3://models"), store("models", ""));
     }

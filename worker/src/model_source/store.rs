@@ -39,7 +39,8 @@ pub(super) async fn resolve(
     planned: Option<&str>,
     parts: Parts,
 ) -> Result<Resolved, SourceError> {
-    let address = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
+    let address =
+        if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
     let place = cache.join("s3").join(digits(&sha256(address.as_bytes())));
     if let Some(planned) = planned {
         let dir = directory(&place, planned, parts);
@@ -84,8 +85,15 @@ fn open(bucket: &str, address: &str) -> Result<AmazonS3, SourceError> {
 
 /// Lists what can be a part of an encoder, by its name below the prefix. Logs and states of a training that is still running beside
 /// it change nothing.
-async fn list(store: &AmazonS3, prefix: &str, address: &str) -> Result<BTreeMap<String, Object>, SourceError> {
-    let wrong = |e: &dyn std::fmt::Display| SourceError::Client { address: address.to_owned(), reason: e.to_string() };
+async fn list(
+    store: &AmazonS3,
+    prefix: &str,
+    address: &str,
+) -> Result<BTreeMap<String, Object>, SourceError> {
+    let wrong = |e: &dyn std::fmt::Display| SourceError::Client {
+        address: address.to_owned(),
+        reason: e.to_string(),
+    };
     let prefix = Key::parse(prefix).map_err(|e| wrong(&e))?;
     let all: Vec<ObjectMeta> =
         store.list(Some(&prefix)).try_collect().await.map_err(|e| failed(address, address, e))?;
@@ -112,7 +120,8 @@ async fn list(store: &AmazonS3, prefix: &str, address: &str) -> Result<BTreeMap<
 
 /// `sha256:` of names, sizes and ETags, in order of names.
 fn digest(objects: &BTreeMap<String, Object>) -> String {
-    let line = |(name, object): (&String, &Object)| format!("{name}\t{}\t{}\n", object.meta.size, object.etag);
+    let line =
+        |(name, object): (&String, &Object)| format!("{name}\t{}\t{}\n", object.meta.size, object.etag);
     sha256(objects.iter().map(line).collect::<String>().as_bytes())
 }
 

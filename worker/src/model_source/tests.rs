@@ -88,7 +88,8 @@ fn of_all_files_only_those_of_an_encoder_are_fetched() {
 
 #[test]
 fn weights_in_shards_are_fetched_by_their_index() {
-    let index = json!({"weight_map": {"a": "one.safetensors", "b": "two.safetensors", "c": "one.safetensors"}});
+    let index =
+        json!({"weight_map": {"a": "one.safetensors", "b": "two.safetensors", "c": "one.safetensors"}});
     let mut files = vec![
         ("config.json", BYTES),
         ("model.safetensors.index.json", index),
@@ -154,11 +155,8 @@ fn what_holds_no_encoder_says_what_it_lacks() {
     assert!(empty.refused().contains("neither config.json nor adapter_config.json"));
     let bare = Memory::new(&[("config.json", BYTES), ("tokenizer.json", BYTES)]);
     assert!(bare.refused().contains("neither model.safetensors nor model.safetensors.index.json"));
-    let pickled = Memory::new(&[
-        ("config.json", BYTES),
-        ("pytorch_model.bin", BYTES),
-        ("training_args.bin", BYTES),
-    ]);
+    let pickled =
+        Memory::new(&[("config.json", BYTES), ("pytorch_model.bin", BYTES), ("training_args.bin", BYTES)]);
     let refused = pickled.refused();
     assert!(refused.contains("only as pytorch_model.bin") && refused.contains("safetensors"), "{refused}");
 }

@@ -120,7 +120,10 @@ fn without_weights(origin: &impl Origin, inner: &str) -> SourceError {
     let found: Vec<&str> = origin.names().iter().filter(pickled).map(String::as_str).collect();
     let address = origin.address();
     if found.is_empty() {
-        SourceError::NoEncoder { address, reason: format!("it has neither {inner}{WEIGHTS} nor {inner}{INDEX}") }
+        SourceError::NoEncoder {
+            address,
+            reason: format!("it has neither {inner}{WEIGHTS} nor {inner}{INDEX}"),
+        }
     } else {
         SourceError::OnlyPickles { address, found: found.join(", ") }
     }

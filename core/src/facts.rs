@@ -169,3 +169,22 @@ impl RowIndex {
         self.places.get(usize::try_from(i).ok()?).map(|&place| (i * self.stride, place))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn facts_of_a_directory_are_written_as_they_were_before_there_were_revisions() {
+        let written = json!({
+            "model_type": "bert", "hidden_states": 7, "width": 384, "max_positions": 512,
+            "weights_digest": "sha256:01", "tokenizer_digest": "sha256:02",
+        });
+        let mut facts: ModelFacts = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&facts).unwrap(), written);
+        facts.revision = "c0ffee".to_owned();
+        assert_eq!(serde_json::to_value(&facts).unwrap()["revision"], "c0ffee");
+    }
+}

@@ -100,7 +100,7 @@ async fn list(
     let mut objects = BTreeMap::new();
     for meta in all {
         let parts = meta.location.prefix_match(&prefix).map(Iterator::collect::<Vec<_>>);
-        let name = parts.unwrap_or_default().iter().map(AsRef::as_ref).collect::<Vec<_>>().join("/");
+        let name = parts.unwrap_or_default().iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/");
         let part = [".json", ".safetensors", ".bin"].iter().any(|ending| name.ends_with(ending));
         if part && is_inside(&name) {
             let etag = meta.e_tag.clone().ok_or_else(|| SourceError::Answer {

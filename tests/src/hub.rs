@@ -4,7 +4,7 @@
 use crate::web::{Seen, Server};
 use axum::body::{Body, Bytes};
 use axum::http::{Response, StatusCode, header};
-use sha1::Sha1;
+use sha1::{Digest as _, Sha1};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,6 @@
 //! Checksums that name a file: a hub calls a large file by its SHA-256, and a small one as git does.
 
-use sha1::Sha1;
+use sha1::{Digest as _, Sha1};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -46,7 +46,6 @@ impl Kind {
                 Ok(hex::encode(hash.finalize()))
             }
             Self::GitBlob => {
-                use sha1::Digest as _;
                 let mut hash = Sha1::new();
                 hash.update(format!("blob {length}\0"));
                 feed(&mut bytes, |part| hash.update(part))?;

@@ -6,15 +6,15 @@ use super::error::SourceError;
 use super::wanted::{self, Origin, Parts, is_inside};
 use futures::TryStreamExt as _;
 use isoscope_core::digest::sha256;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Key;
-use object_store::{GetOptions, ObjectMeta, ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, GetOptions, ObjectMeta, ObjectStore, RetryConfig};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Attempts after the first, and the time that all of them may take together.
-const RETRIES: (usize, Duration) = (4, Duration::from_secs(60));
+/// Attempts after the first, and the time after which none is begun.
+const RETRIES: (usize, Duration) = (4, Duration::from_mins(10));
 
 /// What lies under a prefix and can be a part of an encoder.
 struct Listing {
@@ -79,8 +79,18 @@ fn digits(digest: &str) -> &str {
 
 fn open(bucket: &str, address: &str) -> Result<AmazonS3, SourceError> {
     let retry = RetryConfig { max_retries: RETRIES.0, retry_timeout: RETRIES.1, ..RetryConfig::default() };
-    let built = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry).build();
-    built.map_err(|e| SourceError::Client { address: address.to_owned(), reason: e.to_string() })
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry);
+    // The client's own limit is on a whole file, and half a minute: weights take longer than that.
+    let limits = [
+        ("AWS_TIMEOUT", ClientConfigKey::Timeout, "24h"),
+        ("AWS_READ_TIMEOUT", ClientConfigKey::ReadTimeout, "60s"),
+    ];
+    for (variable, key, limit) in limits {
+        if std::env::var_os(variable).is_none() {
+            builder = builder.with_config(AmazonS3ConfigKey::Client(key), limit);
+        }
+    }
+    builder.build().map_err(|e| SourceError::Client { address: address.to_owned(), reason: e.to_string() })
 }
 
 /// Lists what can be a part of an encoder, by its name below the prefix. Logs and states of a training that is still running beside

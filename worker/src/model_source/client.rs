@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest wait for the next bytes of an answer.
-const READ: Duration = Duration::from_secs(60);
+const READ: Duration = Duration::from_mins(1);
 /// Most redirects of one request.
 const HOPS: usize = 8;
 /// Attempts after the first.

@@ -128,7 +128,7 @@ async fn list(
     Ok(objects)
 }
 
-/// `sha256:` of names, sizes and ETags, in order of names.
+/// `sha256:` of names, sizes and tags, in order of names.
 fn digest(objects: &BTreeMap<String, Object>) -> String {
     let line =
         |(name, object): (&String, &Object)| format!("{name}\t{}\t{}\n", object.meta.size, object.etag);

@@ -88,12 +88,14 @@ impl Hub {
     ///
     /// # Panics
     /// When a file cannot be read.
+    #[allow(clippy::must_use_candidate, reason = "most tests ask for the branch")]
     pub fn commit(&self, repo: &str, branch: &str, from: &Path, names: &[&str]) -> String {
         let read = |name: &&str| ((*name).to_owned(), fs::read(from.join(name)).expect("the file is there"));
         self.commit_files(repo, branch, names.iter().map(read).collect())
     }
 
     /// Adds a commit of files, and lets a branch be it. Returns the commit.
+    #[allow(clippy::must_use_candidate, reason = "most tests ask for the branch")]
     pub fn commit_files(&self, repo: &str, branch: &str, files: BTreeMap<String, Vec<u8>>) -> String {
         let mut hash = Sha1::new();
         for (name, bytes) in &files {

@@ -80,8 +80,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The thread ends when this end of the channel is gone, too.
-        drop(self.stop.take().map(|stop| stop.send(())));
+        // The thread ends when this end of the channel is gone.
+        drop(self.stop.take());
         drop(self.thread.take().map(JoinHandle::join));
     }
 }

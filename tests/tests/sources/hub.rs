@@ -182,8 +182,12 @@ fn modules_of_a_sentence_encoder_are_fetched_with_their_configurations() {
     let plain = files("bert");
     let mut inner: BTreeMap<String, Vec<u8>> =
         FILES.iter().map(|name| (format!("0_Transformer/{name}"), plain[*name].clone())).collect();
-    inner.insert("1_Pooling/config.json".to_owned(), b"{}".to_vec());
-    let modules = r#"[{"path": "0_Transformer"}, {"path": "1_Pooling"}]"#;
+    let pooling = r#"{"word_embedding_dimension": 32, "pooling_mode_mean_tokens": true}"#;
+    inner.insert("1_Pooling/config.json".to_owned(), pooling.as_bytes().to_vec());
+    let modules = r#"[
+        {"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
+    ]"#;
     inner.insert("modules.json".to_owned(), modules.as_bytes().to_vec());
     let commit = hub.commit_files("sbert/tiny", "main", inner.clone());
     let place = Place::at(&hub);

@@ -205,14 +205,8 @@ mod tests {
         }
         assert_eq!(read("hf://bert-base-uncased"), hub("bert-base-uncased", "main"));
         assert_eq!(read("hf://owner/na_me.v2@refs/pr/1"), hub("owner/na_me.v2", "refs/pr/1"));
-<<<<<<< HEAD:worker/src/model_source/place.rs
-        let store = |bucket: &str, prefix: &str| Place::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
-=======
-        let store = |bucket: &str, prefix: &str| ModelAddress::S3 {
-            bucket: bucket.to_owned(),
-            prefix: prefix.to_owned(),
-        };
->>>>>>> 9f691d9 (Test encoders of a hub and a store; say where encoders come from):worker/src/model_source/address.rs
+        let store =
+            |bucket: &str, prefix: &str| Place::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() };
         assert_eq!(read("s3://models/a/b/"), store("models", "a/b"));
         assert_eq!(read("s3://models"), store("models", ""));
     }

@@ -117,12 +117,7 @@ pub(crate) struct Opened {
     base_revision: String,
 }
 
-/// Opens the encoder that a study names in `field`; every way to an encoder leads through here or [`load`]. Relative directories begin
-/// at `base`.
-///
-}
-
-/// Opens the encoder that a study names in `field`; every way to an encoder leads through here. Relative directories begin at `base`.
+/// Opens the encoder that a study names in `field`. Relative directories begin at `base`.
 ///
 /// # Errors
 /// When it cannot be had, or not be used.
@@ -143,7 +138,7 @@ enum Role {
     Base,
 }
 
-/// Opens an encoder whose places are found by `find`.
+/// Opens an encoder whose places are found by `find`; every way to an encoder leads through here.
 fn open_from(
     source: Source<'_>,
     field: &str,

@@ -35,7 +35,7 @@ pub(super) struct Record<'a> {
 
 impl Record<'_> {
     /// Names of the fields, in their order.
-    pub(super) const FIELDS: [&'static str; 18] = [
+    pub(super) const FIELDS: [&'static str; 19] = [
         "study",
         "model",
         "dataset",

@@ -4,7 +4,6 @@
 //! Every way to an encoder leads through it. What was fetched stays in a cache: that of a hub in the layout that other programs
 //! use, so that nothing is fetched twice; that of a store by the digest of what it listed.
 
-mod place;
 mod checksum;
 mod client;
 mod download;
@@ -12,14 +11,15 @@ mod environment;
 mod error;
 mod hub;
 mod hub_cache;
+mod place;
 mod store;
 mod wanted;
 
 #[cfg(test)]
 mod tests;
 
-pub use place::{PlaceError, DEFAULT_REVISION, Place};
 pub use error::SourceError;
+pub use place::{DEFAULT_REVISION, Place, PlaceError};
 pub use wanted::Parts;
 
 use environment::{HubSettings, store_cache};
@@ -68,9 +68,7 @@ impl<'a> Request<'a> {
     /// [`SourceError`] when the address is none, or nothing usable can be had from it.
     pub fn resolve(self) -> Result<Resolved, SourceError> {
         match Place::parse(self.source)? {
-            Place::Directory(path) => {
-                Ok(Resolved { dir: self.base.join(path), revision: String::new() })
-            }
+            Place::Directory(path) => Ok(Resolved { dir: self.base.join(path), revision: String::new() }),
             Place::Hub { repo, revision } => {
                 let revision = if self.revision.is_empty() { revision } else { self.revision.to_owned() };
                 let settings = HubSettings::from_env()?;

@@ -121,10 +121,10 @@ impl RowFiles for Folder<'_> {
         }
     }
 
-    fn give_up(&self) {
+    fn give_up(&self, first: u64) {
         for layer in &self.layers {
             if let LayerFile::Table(table) = layer {
-                table.give_up();
+                table.give_up(first);
             }
         }
     }

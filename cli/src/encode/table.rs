@@ -27,8 +27,15 @@ struct State {
     writer: ArrowWriter<File>,
     /// The row that is written next.
     next: u64,
-    /// Whether rows are missing that will never come.
-    given_up: bool,
+    /// The first row that will never come.
+    given_up: Option<u64>,
+}
+
+impl State {
+    /// Whether what goes before a row will never be whole.
+    fn lacks_rows_before(&self, first: u64) -> bool {
+        self.given_up.is_some_and(|missing| missing < first)
+    }
 }
 
 impl Table {
@@ -51,7 +58,7 @@ impl Table {
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)?;
-        let state = Mutex::new(State { writer, next: 0, given_up: false });
+        let state = Mutex::new(State { writer, next: 0, given_up: None });
         Ok(Self { schema, item, width, state, moved: Condvar::new() })
     }
 
@@ -63,9 +70,9 @@ impl Table {
         let vectors = FixedSizeListArray::try_new(Arc::clone(&self.item), self.width, values, None)?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), vec![numbers, Arc::new(vectors)])?;
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let early = |state: &mut State| state.next != first && !state.given_up;
+        let early = |state: &mut State| state.next != first && !state.lacks_rows_before(first);
         let mut state = self.moved.wait_while(state, early).unwrap_or_else(PoisonError::into_inner);
-        if state.given_up {
+        if state.lacks_rows_before(first) {
             return Err("rows before these are missing".into());
         }
         state.writer.write(&batch)?;
@@ -74,9 +81,11 @@ impl Table {
         Ok(())
     }
 
-    /// Lets nobody wait for rows that will never come.
-    pub(super) fn give_up(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).given_up = true;
+    /// Lets nobody wait for the rows from `first` on, which will never come.
+    pub(super) fn give_up(&self, first: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.given_up = Some(state.given_up.map_or(first, |known| known.min(first)));
+        drop(state);
         self.moved.notify_all();
     }
 

@@ -1,6 +1,7 @@
 //! The BLAS of this process: which it is, and one thread for it, as the host's parallelism is that of its shards.
 
 use core::ffi::{CStr, c_char, c_int};
+use core::fmt;
 use std::sync::OnceLock;
 
 use libloading::os::unix::Library;
@@ -24,22 +25,44 @@ pub fn use_one_blas_thread() -> bool {
     }
 }
 
-/// Names the `OpenBLAS` of this process by its version and the processor whose kernels it chose: `OpenBLAS 0.3.21, kernels for Zen`.
-/// None when there is none.
+/// The `OpenBLAS` of a process.
 ///
-/// It is loaded dynamically, so only the running program knows; and the speed of an encoder depends on it.
+/// It is loaded dynamically, so only the running program knows which it is; speed and the last bits of products depend on both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenBlas {
+    /// `0.3.21`.
+    pub version: String,
+    /// The processor whose kernels it chose: `Zen`.
+    pub kernels: String,
+}
+
+impl OpenBlas {
+    /// A word for it: `openblas0.3.21-zen`.
+    #[must_use]
+    pub fn word(&self) -> String {
+        format!("openblas{}-{}", self.version, self.kernels.to_lowercase())
+    }
+}
+
+impl fmt::Display for OpenBlas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenBLAS {}, kernels for {}", self.version, self.kernels)
+    }
+}
+
+/// Finds the `OpenBLAS` of this process. None when there is none.
 #[must_use]
-pub fn openblas_in_use() -> Option<String> {
+pub fn openblas_in_use() -> Option<&'static OpenBlas> {
     // Asked once: the library puts its answer together in memory that all calls share.
-    static FOUND: OnceLock<Option<String>> = OnceLock::new();
+    static FOUND: OnceLock<Option<OpenBlas>> = OnceLock::new();
     FOUND
         .get_or_init(|| {
             let config = openblas_text(b"openblas_get_config")?;
-            let version: Vec<&str> = config.split_whitespace().take(2).collect();
-            let kernels = openblas_text(b"openblas_get_corename").map(|core| format!(", kernels for {core}"));
-            Some(version.join(" ") + &kernels.unwrap_or_default())
+            let version = config.split_whitespace().nth(1)?.to_owned();
+            let kernels = openblas_text(b"openblas_get_corename").unwrap_or_else(|| "unknown".to_owned());
+            Some(OpenBlas { version, kernels })
         })
-        .clone()
+        .as_ref()
 }
 
 /// What a function of `OpenBLAS` without arguments says.

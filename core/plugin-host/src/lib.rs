@@ -31,7 +31,7 @@ mod services;
 mod table;
 
 pub use batch::{BatchView, ColumnValues, ColumnView, MatrixView};
-pub use blas::{openblas_in_use, use_one_blas_thread};
+pub use blas::{OpenBlas, openblas_in_use, use_one_blas_thread};
 pub use collected::{Collected, Finished, OutRow, OutSeries};
 pub use dynamic::{DynamicFacts, read_dynamic};
 pub use elf::read_manifest;

@@ -28,6 +28,11 @@ impl<'a> Principal<'a> {
     /// Fails for fewer than 2 rows, or when the host's eigen-decomposition does.
     pub(crate) fn of(m: &Moments<'a>) -> Result<Self> {
         require_rows(m, 2)?;
+        if !(m.n() as f64 * m.mean_squared_norm()).is_finite() {
+            return Err(Error::failed(
+                "the rows are too large: the sum of their squares is beyond the range of 64-bit numbers",
+            ));
+        }
         let eigen = m.covariance_eigen()?;
         let d = m.cols() as f64;
         let largest = eigen.values.first().copied().unwrap_or(0.0);

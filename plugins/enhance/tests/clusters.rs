@@ -52,7 +52,7 @@ fn no_directions_leave_the_rows_minus_their_means() {
 #[test]
 fn a_cluster_with_fewer_rows_than_directions_becomes_zero() {
     let few = array![[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 1.0]];
-    let many = Array2::from_shape_fn((9, 4), |(i, j)| 90.0 + ((7 * i + 3 * j) as f64).sin());
+    let many = Array2::from_shape_fn((9, 4), |(i, j)| 90.0 + ((5 * i * (j + 1) + i * i) as f64).sin());
     let x = ndarray::concatenate![Axis(0), few, many];
     let y = enhance::<ClusterBased>(r#"{"k": 2, "p": 3}"#, &x, &x);
     assert!(y.rows().into_iter().take(2).flatten().all(|v| v.abs() < 1e-12), "{y}");

@@ -112,7 +112,12 @@ impl Op for Mev {
 
     fn measure(&self, m: &Moments<'_>, out: &mut Out<'_>) -> Result<Next<MevModel>> {
         let total = m.mean_squared_norm() * m.n() as f64;
-        if total > 0.0 {
+        if !total.is_finite() {
+            out.null(
+                BASELINE,
+                "the rows are too large: the sum of their squares is beyond the range of 64-bit numbers",
+            )?;
+        } else if total > 0.0 {
             out.value(BASELINE, (m.second_moment_eigen()?.values[0] / total).min(1.0))?;
         } else {
             out.null(BASELINE, "there are no rows, or all are zero")?;

@@ -9,6 +9,10 @@ const DEGENERATE: f64 = 1e-9;
 /// in double precision, with room to spare, and far below the smallest difference between two single-precision rows.
 const EQUAL_ROWS: f64 = 1e-26;
 
+/// Why there is no number where moments overflow.
+pub(crate) const TOO_LARGE: &str =
+    "the rows are too large: the sum of their squares is beyond the range of 64-bit numbers";
+
 /// The orthonormal directions that a pass projects on, and how it prepares the rows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Directions {
@@ -71,6 +75,9 @@ fn undefined(m: &Moments<'_>, centred: bool) -> Option<&'static str> {
     }
     let scatter = m.scatter().diag().sum();
     let mean = m.n() as f64 * inner(&m.mean(), &m.mean());
+    if !(scatter + mean).is_finite() {
+        return Some(TOO_LARGE);
+    }
     if centred && scatter <= EQUAL_ROWS * mean {
         return Some("every row is equal");
     }

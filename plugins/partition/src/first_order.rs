@@ -2,7 +2,7 @@
 
 use isoscope_plugin_sdk::prelude::*;
 
-use crate::directions::inner;
+use crate::directions::{TOO_LARGE, inner};
 
 /// The first- and second-order expansions of the partition function around zero.
 pub struct FirstOrder;
@@ -43,6 +43,10 @@ impl MomentMetric for FirstOrder {
             return out.null("partition.I_second_order", "fewer than 2 rows");
         }
         let n = m.n() as f64;
+        if !(n * m.mean_squared_norm()).is_finite() {
+            out.null("partition.I_first_order", TOO_LARGE)?;
+            return out.null("partition.I_second_order", TOO_LARGE);
+        }
         let sum = n * inner(&m.mean(), &m.mean()).sqrt();
         out.value("partition.I_first_order", (n - sum) / (n + sum))?;
         let squares = m.second_moment_eigen()?.values;

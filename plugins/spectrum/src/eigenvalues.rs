@@ -103,6 +103,11 @@ pub(crate) fn undefined(m: &Moments<'_>, which: Of) -> Option<&'static str> {
     }
     let scatter = m.scatter().diag().sum();
     let mean = m.n() as f64 * m.mean().iter().map(|v| v * v).sum::<f64>();
+    if !(scatter + mean).is_finite() {
+        return Some(
+            "the rows are too large: the sum of their squares is beyond the range of 64-bit numbers",
+        );
+    }
     match which {
         Of::Covariance => (scatter <= EQUAL_ROWS * mean).then_some("every row is equal"),
         Of::SecondMoment => (scatter + mean <= 0.0).then_some("every row is zero"),

@@ -30,8 +30,8 @@ pub trait RowFiles: Sync {
     /// Any error ends the encoding.
     fn rows(&self, layer: usize, first: u64, rows: ArrayView2<'_, f32>) -> Result<(), FilesError>;
 
-    /// Says that some rows will never come, so that nobody waits for them.
-    fn give_up(&self) {}
+    /// Says that the rows from `first` on will never come, so that nobody waits for them; those before are still on their way.
+    fn give_up(&self, _first: u64) {}
 }
 
 /// A batch in its turn.
@@ -79,7 +79,7 @@ impl<'a> Turns<'a> {
     pub(super) fn next(&self) -> Option<Turn> {
         let mut line = held(self.line.lock());
         if self.stop.load(Ordering::Relaxed) {
-            self.fail(line.number, EncodeError::Stopped);
+            self.fail(line.number, EncodeError::Stopped, None);
         }
         if self.failed.load(Ordering::Relaxed) {
             return None;
@@ -87,7 +87,7 @@ impl<'a> Turns<'a> {
         match self.take(&mut line) {
             Ok(turn) => turn,
             Err(error) => {
-                self.fail(line.number, error);
+                self.fail(line.number, error, None);
                 None
             }
         }
@@ -104,15 +104,18 @@ impl<'a> Turns<'a> {
         Ok(Some(Turn { number, first, dataset_rows: line.batches.tally().dataset_rows, batch }))
     }
 
-    /// Notes what ended the batch of a turn. Of several failures the one of the earliest batch counts: batches before it were begun
-    /// before it and are always ended.
-    pub(super) fn fail(&self, number: u64, error: EncodeError) {
+    /// Notes what ended the batch of a turn, whose rows are `missing` from a number on where it was begun. Of several failures the one
+    /// of the earliest batch counts: batches before it were begun before it and are always ended.
+    pub(super) fn fail(&self, number: u64, error: EncodeError, missing: Option<u64>) {
         let mut failure = held(self.failure.lock());
         if failure.as_ref().is_none_or(|(known, _)| number < *known) {
             *failure = Some((number, error));
         }
+        drop(failure);
         self.failed.store(true, Ordering::Relaxed);
-        self.files.give_up();
+        if let Some(first) = missing {
+            self.files.give_up(first);
+        }
     }
 
     /// The counts, or the first failure.

@@ -209,7 +209,7 @@ impl Encoding {
             let done =
                 forward(self.encoder.as_ref(), &turn.batch, &self.reading.layers, &mut sink).map(|_| ());
             if let Err(error) = sink.outcome(done) {
-                turns.fail(turn.number, error);
+                turns.fail(turn.number, error, Some(turn.first));
             }
         }
     }

@@ -3,16 +3,20 @@
 use crate::offer::Offer;
 use isoscope_encoders::ComputeDevice;
 use isoscope_encoders::model_types;
+use isoscope_plugin_host::{OpenBlas, openblas_in_use};
 use isoscope_proto::v1::{Capabilities, OfferedPlugin, RejectedPlugin};
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 /// Describes the class of machines whose bits equal this one's: device, kernels, and the vector unit or the generation of GPUs that
-/// they dispatch to. The number format is the study's.
+/// they dispatch to; on a CPU also the BLAS, whose versions and kernels sum in different orders. The number format is the study's.
 #[must_use]
 pub fn numerics_class(device: &ComputeDevice) -> String {
     match device.compute_capability() {
         Some(capability) => format!("cuda-packed2-sm{capability}"),
-        None => format!("cpu-packed3-{}-{}", std::env::consts::ARCH, vector_unit()),
+        None => {
+            let blas = openblas_in_use().map_or_else(|| "blas".to_owned(), OpenBlas::word);
+            format!("cpu-packed3-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
+        }
     }
 }
 

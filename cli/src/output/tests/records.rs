@@ -17,7 +17,7 @@ fn csv_holds_a_line_a_number_and_nulls_are_empty() {
     (compared.by, compared.group) = ("label".to_owned(), "NOUN".to_owned());
     let expected = "study,model,dataset,layer,other,other_layer,by,group,space,metric,params,part,value,status,std_err,std_err_kind,n,pooling,model_revision
 s,pre,d,0,,0,,,raw,spectrum.isoscore,{},\"a \"\"b\"\"\",0.1,ok,1e-7,jackknife(16),100,model:mean,
-s,ft,d,12,pre,11,label,NOUN,abtt,partition.log_I_pm,{},,,\"n < 2, sadly\",,,100,
+s,ft,d,12,pre,11,label,NOUN,abtt,partition.log_I_pm,{},,,\"n < 2, sadly\",,,100,,
 ";
     assert_eq!(csv(&rows).unwrap(), expected);
     assert_eq!(csv(&[]).unwrap(), expected.lines().next().unwrap().to_owned() + "\n");
@@ -48,8 +48,8 @@ fn json_is_an_array_of_objects_and_numbers_read_back_exactly() {
     \"std_err\": null,
     \"std_err_kind\": \"\",
     \"n\": 100,
-     \"pooling\": \"\",
-     \"model_revision\": \"\"
+    \"pooling\": \"\",
+    \"model_revision\": \"\"
   },
 ";
     let text = json(&rows).unwrap();

@@ -42,7 +42,7 @@ const METRICS: &[(&str, f64)] = &[
 ];
 
 /// Formats with the largest difference allowed.
-const BOUNDS: [(&str, f64); 2] = [("f16", 2e-3), ("bf16", 1.5e-2)];
+const BOUNDS: [(&str, f64); 2] = [("f16", 1e-2), ("bf16", 5e-2)];
 
 fn words(model: &Path) -> Vec<String> {
     let tokenizer: Value = serde_json::from_slice(&fs::read(model.join("tokenizer.json")).unwrap()).unwrap();

@@ -51,11 +51,9 @@ fn words(model: &Path) -> Vec<String> {
 }
 
 fn study(model: &Path) -> String {
-    let metrics: String = METRICS
-        .iter()
-        .filter(|(id, _)| !id.starts_with("sts"))
-        .map(|(id, _)| format!("[[metric]]\nid = \"{id}\"\n"))
-        .collect();
+    let measured = METRICS.iter().filter(|(id, _)| !id.starts_with("sts"));
+    let metrics: Vec<String> = measured.map(|(id, _)| format!("[[metric]]\nid = \"{id}\"\n")).collect();
+    let metrics = metrics.concat();
     format!(
         "name = \"half\"\n[[model]]\nname = \"tiny\"\nsource = \"{}\"\n[[dataset]]\nname = \"pairs\"\nsource = \"pairs.tsv\"\n\
          text = [\"a\", \"b\"]\ngold = \"score\"\n[representation]\nlayers = \"all\"\n\

@@ -11,13 +11,11 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 /// they dispatch to; on a CPU also the BLAS, whose versions and kernels sum in different orders. The number format is the study's.
 #[must_use]
 pub fn numerics_class(device: &ComputeDevice) -> String {
-    match device.compute_capability() {
-        Some(capability) => format!("cuda-packed2-sm{capability}"),
-        None => {
-            let blas = openblas_in_use().map_or_else(|| "blas".to_owned(), OpenBlas::word);
-            format!("cpu-packed3-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
-        }
+    if let Some(capability) = device.compute_capability() {
+        return format!("cuda-packed2-sm{capability}");
     }
+    let blas = openblas_in_use().map_or_else(|| "blas".to_owned(), OpenBlas::word);
+    format!("cpu-packed3-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
 }
 
 #[cfg(target_arch = "x86_64")]

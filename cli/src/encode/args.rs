@@ -40,7 +40,7 @@ pub(crate) struct EncodeArgs {
     /// the others pool the tokens that are not excluded, cls and lasttoken the first and last of all.
     #[arg(long, value_enum, value_name = "POOLING", default_value_t = TextPooling::Model)]
     pub(crate) pooling: TextPooling,
-    /// Tokens that become no rows and are left out of means: special stands for [CLS], [SEP] and whatever else the tokenizer adds
+    /// Tokens that become no rows and are left out of means: special stands for CLS, SEP and whatever else the tokenizer adds
     /// around a text. By default special for text, and none for token ids.
     #[arg(long, value_enum, value_name = "TOKENS")]
     pub(crate) exclude: Option<Excluded>,

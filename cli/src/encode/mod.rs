@@ -136,8 +136,8 @@ fn summary(args: &EncodeArgs, encoding: &Encoding, rows: u64, tally: &Tally) -> 
     let plural = if layers == 1 { "" } else { "s" };
     let mut line = format!("{out}: {layers} layer{plural} of {rows} × {width}, {} texts", tally.texts);
     if tally.truncated_texts > 0 {
-        let cut = (tally.truncated_texts, encoding.max_tokens());
-        let _ = write!(line, ", {} of them cut at {} tokens", cut.0, cut.1);
+        let (cut, limit) = (tally.truncated_texts, encoding.max_tokens());
+        let _ = write!(line, ", {cut} of them cut at {limit} tokens");
     }
     if tally.texts_without_rows > 0 {
         let _ = write!(line, ", {} of them without a row", tally.texts_without_rows);

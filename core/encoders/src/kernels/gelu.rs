@@ -170,6 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn gelu_follows_its_definition_in_f64() {
+        let x: Vec<f32> = (-4000..=4000).map(|i| i as f32 * 2.5e-3).collect();
+        for (x, y) in x.iter().zip(activated(Activation::Gelu, &x)) {
+            let v = f64::from(*x);
+            let expected = 0.5 * v * libm::erfc(-v / std::f64::consts::SQRT_2);
+            // Half a unit in the last place is what storing the value takes.
+            let bound = 8e-8 + expected.abs() * f64::from(f32::EPSILON) / 2.0;
+            assert!((f64::from(y) - expected).abs() <= bound, "{x}: {y} is not {expected}");
+        }
+    }
+
+    #[test]
     fn gelu_of_what_is_not_finite_is_its_limit() {
         let y = activated(Activation::Gelu, &[f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
         assert!(y[0].is_infinite() && y[0] > 0.0 && y[1].abs() < 1e-36 && y[2].is_nan(), "{y:?}");

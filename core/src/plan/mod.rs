@@ -224,7 +224,7 @@ fn is_gpu(numerics_class: &str) -> bool {
     numerics_class.starts_with("cuda")
 }
 
-/// Joins a class of workers and a number format: `cpu-f32-packed3-x86_64-avx512-openblas0.3.21-skylakex`.
+/// Joins a class of workers and a number format: `cpu-f32-packed4-x86_64-avx512-openblas0.3.21-skylakex`.
 #[must_use]
 pub fn numerics(numerics_class: &str, format: NumberFormat) -> String {
     let format = format.name();
@@ -248,7 +248,7 @@ impl Plan {
         is_gpu(&self.numerics_class)
     }
 
-    /// Device kind, number format, kernel set and BLAS that the bits hold for: `cpu-f32-packed3-x86_64-avx512-openblas0.3.21-skylakex`.
+    /// Device kind, number format, kernel set and BLAS that the bits hold for: `cpu-f32-packed4-x86_64-avx512-openblas0.3.21-skylakex`.
     #[must_use]
     pub fn numerics(&self) -> String {
         numerics(&self.numerics_class, self.study.representation.dtype)

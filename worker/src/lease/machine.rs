@@ -15,7 +15,7 @@ pub fn numerics_class(device: &ComputeDevice) -> String {
         return format!("cuda-packed2-sm{capability}");
     }
     let blas = openblas_in_use().map_or_else(|| "blas".to_owned(), OpenBlas::word);
-    format!("cpu-packed3-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
+    format!("cpu-packed4-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
 }
 
 #[cfg(target_arch = "x86_64")]

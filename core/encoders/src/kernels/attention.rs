@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use multiversion::multiversion;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Axis, Ix2, RawData, Slice};
+use ndarray::{ArrayBase, Axis, Ix2, RawData, Slice};
 
 use super::elementary::exp_of_negative;
+use super::product::{self, Right, product};
 use super::storage::{store_as, values};
+use super::tiles::Rows;
 
 /// Where the sequences of a packed batch begin and end: cumulative row counts, from 0 to T.
 #[derive(Clone, Debug)]
@@ -130,17 +131,15 @@ impl SelfAttention<'_> {
             bail!("{NAME} got {rows} rows for sequences that end at {:?}", self.sequences.0.last());
         }
         let qkv = values(NAME, storage, layout)?;
-        let qkv = ArrayView2::from_shape((rows, width3), &qkv).map_err(Error::wrap)?;
         let mut y = vec![0.0_f32; rows * width];
-        let mut out = ArrayViewMut2::from_shape((rows, width), &mut y).map_err(Error::wrap)?;
-        let mut scratch = Vec::new();
+        let mut scratch = Scratch::default();
         for bounds in self.sequences.0.windows(2) {
-            let range = bounds[0]..bounds[1];
-            if bias.is_some_and(|bias| range.len() > bias.reach) {
-                bail!("{NAME} has no bias for a sequence of {} tokens", range.len());
+            let (from, to) = (bounds[0], bounds[1]);
+            if bias.is_some_and(|bias| to - from > bias.reach) {
+                bail!("{NAME} has no bias for a sequence of {} tokens", to - from);
             }
-            let qkv = cut(qkv, range.clone(), 0..width3);
-            attend(&qkv, cut(out.view_mut(), range, 0..width), self.form, bias, &mut scratch)?;
+            let out = &mut y[from * width..to * width];
+            attend(&qkv[from * width3..to * width3], out, width, self.form, bias, &mut scratch)?;
         }
         Ok((store_as(storage, y), Shape::from((rows, width))))
     }
@@ -180,45 +179,57 @@ impl DistanceBias<'_> {
     }
 }
 
+/// Room for the scores of a block and for their products.
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f32>,
+    products: product::Scratch,
+}
+
 /// Attends within one sequence of n tokens: `qkv` is n×3H, `out` n×H.
 fn attend(
-    qkv: &ArrayView2<'_, f32>,
-    mut out: ArrayViewMut2<'_, f32>,
+    qkv: &[f32],
+    out: &mut [f32],
+    width: usize,
     form: &Attention,
     bias: Option<DistanceBias<'_>>,
-    scratch: &mut Vec<f32>,
+    scratch: &mut Scratch,
 ) -> Result<()> {
-    let (tokens, width) = out.dim();
+    let (tokens, depth) = (out.len() / width, width / form.heads);
     if tokens == 0 {
         return Ok(());
     }
-    let depth = width / form.heads;
     // A block of queries that sees a window should not be much longer than the window, or most of its scores are of no use.
     let block = (BLOCK / tokens).min(form.window.map_or(tokens, |window| window.max(16))).clamp(1, tokens);
-    scratch.resize(scratch.len().max(block * tokens), 0.0);
+    scratch.scores.resize(scratch.scores.len().max(block * tokens), 0.0);
     for head in 0..form.heads {
-        let columns = |part: usize| part * width + head * depth..part * width + (head + 1) * depth;
+        let part = |part: usize, rows: &Range<usize>| {
+            let (stride, column) = (3 * width, part * width + head * depth);
+            let values = &qkv[rows.start * stride + column..(rows.end - 1) * stride + column + depth];
+            Rows { values, stride, width: depth }
+        };
         for start in (0..tokens).step_by(block) {
             let rows = start..(start + block).min(tokens);
             let seen = form.window.map_or(0..tokens, |window| {
                 rows.start.saturating_sub(window)..(rows.end + window).min(tokens)
             });
-            let (queries, keys) = (cut(*qkv, rows.clone(), columns(0)), cut(*qkv, seen.clone(), columns(1)));
-            let values = cut(*qkv, seen.clone(), columns(2));
-            let shape = (rows.len(), seen.len());
-            let scores = &mut scratch[..shape.0 * shape.1];
-            let mut view = ArrayViewMut2::from_shape(shape, &mut *scores).map_err(Error::wrap)?;
-            general_mat_mul(form.scale, &queries, &keys.t(), 0.0, &mut view);
+            let keys = seen.len();
+            let scores = &mut scratch.scores[..rows.len() * keys];
+            product(part(0, &rows), Right::Transposed(part(1, &seen)), scores, keys, &mut scratch.products)?;
+            for score in scores.iter_mut() {
+                *score *= form.scale;
+            }
             if let Some(bias) = bias {
-                bias.add(scores, shape.1, head, rows.start, seen.start);
+                bias.add(scores, keys, head, rows.start, seen.start);
             }
             if let Some(window) = form.window {
                 hide(scores, &rows, &seen, window);
             }
-            softmax_rows(scores, shape.1);
-            let weights = ArrayView2::from_shape(shape, &*scores).map_err(Error::wrap)?;
-            let mut block_out = cut(out.view_mut(), rows, columns(0));
-            general_mat_mul(1.0, &weights, &values, 0.0, &mut block_out);
+            softmax_rows(scores, keys);
+            let weights = Rows { values: scores, stride: keys, width: keys };
+            let out =
+                &mut out[rows.start * width + head * depth..(rows.end - 1) * width + (head + 1) * depth];
+            product(weights, Right::Plain(part(2, &seen)), out, width, &mut scratch.products)?;
         }
     }
     Ok(())

@@ -52,7 +52,7 @@ impl Activation {
 }
 
 /// Applies the activation to every element of `x`, in the storage of `x`: the caller must hold the only use of it.
-pub(crate) fn activate(x: Tensor, activation: Activation) -> Result<Tensor> {
+pub(super) fn activate(x: Tensor, activation: Activation) -> Result<Tensor> {
     x.inplace_op1(&Activate(activation))?;
     Ok(x)
 }

@@ -2,11 +2,12 @@
 
 use candle_core::{Result, Tensor};
 
-use super::parameters::Norm;
+use super::parameters::{Norm, prepare};
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
-    Activation, LinearWeights, NormWeights, Sequences, activate, linear, residual_layer_norm, unfold,
+    Activation, DenseTensors, LinearWeights, NormWeights, Sequences, linear_activated, residual_layer_norm,
+    unfold,
 };
 use crate::weights::{TensorSpec, Weights};
 
@@ -56,9 +57,8 @@ impl ConvLayer {
         let ConvForm { width, size, .. } = form;
         let sort = |stored: Tensor| stored.transpose(1, 2)?.contiguous()?.reshape((width, size * width));
         let weight = sort(weights.stored(WEIGHT, placement)?);
-        let failed = |source| EncoderError::Compute { step: "sorting the weights of a convolution", source };
         let bias = Some(weights.stored(BIAS, placement)?);
-        let conv = LinearWeights { weight: weight.map_err(failed)?, bias };
+        let conv = prepare(weight.map(|weight| DenseTensors { weight, bias }))?;
         Ok(Self { form, conv, norm: form.norm().load(weights, "", placement)? })
     }
 
@@ -70,7 +70,7 @@ impl ConvLayer {
         sequences: &Sequences,
     ) -> Result<Tensor> {
         let neighbours = unfold(embeddings, sequences, self.form.size)?;
-        let convolved = activate(linear(&neighbours, &self.conv)?, self.form.activation)?;
+        let convolved = linear_activated(&neighbours, &self.conv, self.form.activation)?;
         residual_layer_norm(&convolved, states, &self.norm)
     }
 }

@@ -12,7 +12,7 @@ use super::deberta_embeddings::DebertaEmbeddings;
 use super::disentangled_layer::{DisentangledLayer, RelativePositions};
 use super::embeddings::WORDS;
 use super::forward_pass::{ForwardPass, LayeredEncoder};
-use super::parameters::{Dense, Table};
+use super::parameters::{Dense, Table, prepare};
 use super::post_norm::{AfterAttention, BERT_NAMES};
 use super::{Dimensions, Family};
 use crate::batch::TokenBatch;
@@ -21,7 +21,7 @@ use crate::encoder::Encoder;
 use crate::error::EncoderError;
 use crate::facts::CheckpointFacts;
 use crate::files;
-use crate::kernels::{Disentangled, LinearWeights, Sequences};
+use crate::kernels::{DenseTensors, Disentangled, LinearWeights, Sequences};
 use crate::weights::{TensorSpec, Weights};
 
 const QUERY_BIAS: &str = "attention.self.q_bias";
@@ -150,17 +150,17 @@ impl DebertaFamily {
         placement: &Placement,
     ) -> std::result::Result<LinearWeights, EncoderError> {
         let DebertaConfig { width, heads, .. } = self.0;
-        let weight = self.projection().load(weights, scope, placement)?.weight;
+        let weight = self.projection().read(weights, scope, placement)?.weight;
         let bias = |name| weights.stored(&format!("{scope}{name}"), placement);
         let (query_bias, value_bias) = (bias(QUERY_BIAS)?, bias(VALUE_BIAS)?);
-        let sort = || -> Result<LinearWeights> {
+        let sort = || -> Result<DenseTensors> {
             let by_head = weight.reshape((heads, 3, width / heads, width))?;
             let weight = by_head.transpose(0, 1)?.contiguous()?.reshape((3 * width, width))?;
             let key_bias = Tensor::zeros(width, placement.format, &placement.device)?;
             let bias = Tensor::cat(&[&query_bias, &key_bias, &value_bias], 0)?;
-            Ok(LinearWeights { weight, bias: Some(bias) })
+            Ok(DenseTensors { weight, bias: Some(bias) })
         };
-        sort().map_err(|source| EncoderError::Compute { step: "sorting the attention weights", source })
+        prepare(sort())
     }
 }
 

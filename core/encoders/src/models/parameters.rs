@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use crate::device::Placement;
 use crate::error::EncoderError;
-use crate::kernels::{LinearWeights, NormWeights};
+use crate::kernels::{DenseTensors, LinearWeights, NormWeights};
 use crate::weights::{TensorSpec, Weights};
 
 /// A table of `rows` embeddings.
@@ -45,6 +45,18 @@ impl Dense {
         std::iter::once(TensorSpec { name: format!("{name}.weight"), shape }).chain(bias)
     }
 
+    /// Reads the tensors.
+    pub(super) fn read(
+        self,
+        weights: &Weights,
+        scope: &str,
+        placement: &Placement,
+    ) -> Result<DenseTensors, EncoderError> {
+        let tensor = |part: &str| weights.stored(&format!("{scope}{}.{part}", self.name), placement);
+        let bias = self.bias.then(|| tensor("bias")).transpose()?;
+        Ok(DenseTensors { weight: tensor("weight")?, bias })
+    }
+
     /// Reads the weights.
     pub(super) fn load(
         self,
@@ -52,9 +64,7 @@ impl Dense {
         scope: &str,
         placement: &Placement,
     ) -> Result<LinearWeights, EncoderError> {
-        let tensor = |part: &str| weights.stored(&format!("{scope}{}.{part}", self.name), placement);
-        let bias = self.bias.then(|| tensor("bias")).transpose()?;
-        Ok(LinearWeights { weight: tensor("weight")?, bias })
+        prepare(Ok(self.read(weights, scope, placement)?))
     }
 }
 
@@ -65,10 +75,16 @@ pub(super) fn load_stacked(
     scope: &str,
     placement: &Placement,
 ) -> Result<LinearWeights, EncoderError> {
-    let parts: Vec<LinearWeights> =
-        parts.iter().map(|part| part.load(weights, scope, placement)).collect::<Result<_, _>>()?;
-    LinearWeights::stack(&parts)
-        .map_err(|source| EncoderError::Compute { step: "joining the weights of dense layers", source })
+    let parts: Vec<DenseTensors> =
+        parts.iter().map(|part| part.read(weights, scope, placement)).collect::<Result<_, _>>()?;
+    prepare(DenseTensors::stack(&parts))
+}
+
+/// Makes tensors, once they are as the forward pass needs them, ready to multiply by.
+pub(super) fn prepare(tensors: candle_core::Result<DenseTensors>) -> Result<LinearWeights, EncoderError> {
+    tensors
+        .and_then(LinearWeights::new)
+        .map_err(|source| EncoderError::Compute { step: "preparing the weights of a dense layer", source })
 }
 
 /// A layer norm.

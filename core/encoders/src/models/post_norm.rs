@@ -7,8 +7,8 @@ use super::parameters::{Dense, Norm, load_stacked};
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
-    Activation, Attention, LinearWeights, NormWeights, Sequences, activate, linear, residual_layer_norm,
-    self_attention,
+    Activation, Attention, LinearWeights, NormWeights, Sequences, linear, linear_activated,
+    residual_layer_norm, self_attention,
 };
 use crate::weights::{TensorSpec, Weights};
 
@@ -159,7 +159,7 @@ impl AfterAttention {
     pub(super) fn forward(&self, attended: &Tensor, below: &Tensor) -> Result<Tensor> {
         let attended = linear(attended, &self.attention_output)?;
         let x = residual_layer_norm(&attended, below, &self.attention_norm)?;
-        let inner = activate(linear(&x, &self.up)?, self.activation)?;
+        let inner = linear_activated(&x, &self.up, self.activation)?;
         residual_layer_norm(&linear(&inner, &self.down)?, &x, &self.output_norm)
     }
 }

@@ -6,8 +6,8 @@ use super::parameters::{Dense, load_stacked};
 use crate::device::Placement;
 use crate::error::EncoderError;
 use crate::kernels::{
-    Activation, Attention, LinearWeights, RmsNormWeights, Sequences, activate, activate_gated, linear,
-    residual_add, rms_norm, self_attention,
+    Activation, Attention, LinearWeights, RmsNormWeights, Sequences, activate_gated, linear,
+    linear_activated, residual_add, rms_norm, self_attention,
 };
 use crate::weights::{TensorSpec, Weights};
 
@@ -109,11 +109,11 @@ impl T5Block {
         let normed = rms_norm(x, &self.attention_norm)?;
         let attended = self_attention(&linear(&normed, &self.qkv)?, sequences, attention)?;
         let x = residual_add(linear(&attended, &self.attention_output)?, x)?;
-        let up = linear(&rms_norm(&x, &self.feed_forward_norm)?, &self.up)?;
+        let normed = rms_norm(&x, &self.feed_forward_norm)?;
         let inner = if self.form.gated {
-            activate_gated(&up, self.form.activation)?
+            activate_gated(&linear(&normed, &self.up)?, self.form.activation)?
         } else {
-            activate(up, self.form.activation)?
+            linear_activated(&normed, &self.up, self.form.activation)?
         };
         residual_add(linear(&inner, &self.down)?, &x)
     }

@@ -1,6 +1,7 @@
-//! Linear algebra in f64, over LAPACK and BLAS.
+//! Linear algebra in f64, over LAPACK, tiles and BLAS.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, linalg::general_mat_mul};
+use isoscope_tiles::Rows;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice, linalg::general_mat_mul};
 use ndarray_linalg::{Eigh, UPLO};
 
 /// A decomposition that did not converge.
@@ -42,13 +43,26 @@ pub fn eigh(a: ArrayView2<'_, f64>) -> Result<Eigen, EigenError> {
     })
 }
 
-/// Width of the column blocks of [`add_gram`]: wide enough for BLAS to run at speed, narrow enough to skip most of the
+/// Adds (x − 1cᵀ)ᵀ(x − 1cᵀ) to the lower triangle of `gram`, for x of n×d, a centre c of d and `gram` of d×d in standard layout. What
+/// stands above the diagonal may change too, and means nothing.
+pub fn add_centred_gram(x: ArrayView2<'_, f64>, centre: ArrayView1<'_, f64>, gram: &mut Array2<f64>) {
+    let (x, centre) = (x.as_standard_layout(), centre.as_standard_layout());
+    if isoscope_tiles::pay()
+        && let (Some(rows), Some(centre)) = (x.as_slice().filter(|rows| !rows.is_empty()), centre.as_slice())
+        && let Some(gram) = gram.as_slice_mut()
+    {
+        isoscope_tiles::add_gram(Rows::contiguous(rows, x.ncols()), centre, gram);
+    } else {
+        add_gram_by_blas((&x - &centre).view(), gram);
+    }
+}
+
+/// Width of the blocks of a triangle: wide enough for BLAS to run at speed, narrow enough to skip most of the
 /// redundant triangle.
 const GRAM_BLOCK: usize = 128;
 
-/// Adds xᵀx to the lower triangle of `gram`, for x of n×d and gram of d×d. Only blocks on and below the diagonal are
-/// computed; what stands above the diagonal outside the diagonal blocks is left alone.
-pub fn add_gram(x: ArrayView2<'_, f64>, gram: &mut Array2<f64>) {
+/// Adds xᵀx to the lower triangle of `gram`. Only blocks on and below the diagonal are computed.
+fn add_gram_by_blas(x: ArrayView2<'_, f64>, gram: &mut Array2<f64>) {
     let d = x.ncols();
     for row in (0..d).step_by(GRAM_BLOCK) {
         let rows = Slice::from(row..(row + GRAM_BLOCK).min(d));
@@ -60,6 +74,21 @@ pub fn add_gram(x: ArrayView2<'_, f64>, gram: &mut Array2<f64>) {
             general_mat_mul(1.0, &left.t(), &right, 1.0, &mut band.slice_axis_mut(Axis(1), cols));
         }
     }
+}
+
+/// Computes the lower triangle of ab, for a of k×d and b of d×k. What stands above the diagonal of the result means nothing.
+#[must_use]
+pub fn lower_of_product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let k = a.nrows();
+    let mut lower = Array2::zeros((k, k));
+    for from in (0..k).step_by(GRAM_BLOCK) {
+        let to = (from + GRAM_BLOCK).min(k);
+        let (rows, columns) = (Slice::from(from..to), Slice::from(..to));
+        let mut band = lower.slice_axis_mut(Axis(0), rows);
+        let (a, b) = (a.slice_axis(Axis(0), rows), b.slice_axis(Axis(1), columns));
+        general_mat_mul(1.0, &a, &b, 0.0, &mut band.slice_axis_mut(Axis(1), columns));
+    }
+    lower
 }
 
 /// Side of the tiles of [`mirror_lower`]: two of them stay in the first cache.
@@ -121,14 +150,31 @@ mod tests {
     }
 
     #[test]
-    fn the_blocked_gram_equals_the_product_across_block_edges() {
-        for d in [1, 5, GRAM_BLOCK, GRAM_BLOCK + 1, 2 * GRAM_BLOCK + 37] {
-            let x = sample(9, d);
-            let mut gram = Array2::from_elem((d, d), 0.5);
-            add_gram(x.view(), &mut gram);
-            mirror_lower(&mut gram);
-            let want = x.t().dot(&x) + 0.5;
-            assert!((&gram - &want).iter().all(|e| e.abs() < 1e-9), "width {d}");
+    fn the_lower_triangle_of_a_product_is_that_of_the_whole() {
+        for k in [1, GRAM_BLOCK, 2 * GRAM_BLOCK + 3] {
+            let (a, b) = (sample(k, 5), sample(5, k));
+            let (lower, whole) = (lower_of_product(a.view(), b.view()), a.dot(&b));
+            let below = lower.indexed_iter().filter(|((i, j), _)| i >= j);
+            assert!(below.into_iter().all(|(at, value)| (value - whole[at]).abs() < 1e-9), "{k}");
+        }
+    }
+
+    #[test]
+    fn both_ways_to_the_centred_gram_give_the_product_in_any_layout() {
+        let half = |d| Array2::from_elem((d, d), 0.5);
+        for (n, d) in [(0, 3), (1, 1), (9, 5), (9, GRAM_BLOCK), (9, 2 * GRAM_BLOCK + 37)] {
+            let (x, centre) = (sample(n, d), sample(1, d).remove_axis(Axis(0)));
+            let centred = &x - &centre;
+            let want = centred.t().dot(&centred) + 0.5;
+            let columns = x.t().as_standard_layout().into_owned();
+            let (mut of_rows, mut of_columns, mut by_blas) = (half(d), half(d), half(d));
+            add_centred_gram(x.view(), centre.view(), &mut of_rows);
+            add_centred_gram(columns.t(), centre.view(), &mut of_columns);
+            add_gram_by_blas(centred.view(), &mut by_blas);
+            for mut gram in [of_rows, of_columns, by_blas] {
+                mirror_lower(&mut gram);
+                assert!((&gram - &want).iter().all(|e| e.abs() < 1e-9), "{n}x{d}");
+            }
         }
     }
 }

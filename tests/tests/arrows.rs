@@ -119,14 +119,21 @@ fn assert_only(who: &str, found: &BTreeSet<String>, allowed: &[&str]) {
     assert!(offenders.is_empty(), "{who} may depend on {allowed:?} only, not on {offenders:?}");
 }
 
+/// The crates of this workspace among others.
+fn ours(found: BTreeSet<String>) -> BTreeSet<String> {
+    found.into_iter().filter(|name| name.starts_with("isoscope")).collect()
+}
+
+#[test]
+fn tiles_know_nothing_but_the_vectors_of_a_processor() {
+    assert_only("tiles", &WORKSPACE.direct("isoscope-tiles"), &["pulp"]);
+}
+
 #[test]
 fn core_knows_no_runtime_no_wire_no_encoder_and_no_loader() {
     let found = WORKSPACE.transitive("isoscope-core");
-    assert_none(
-        "core",
-        &found,
-        &["tokio*", "tonic*", "prost*", "candle*", "libloading", "hyper*", "sqlx*", "isoscope*"],
-    );
+    assert_none("core", &found, &["tokio*", "tonic*", "prost*", "candle*", "libloading", "hyper*", "sqlx*"]);
+    assert_only("core", &ours(found.clone()), &["isoscope-tiles"]);
     assert!(found.contains("ndarray"), "the walk over the graph found nothing: {found:?}");
 }
 
@@ -192,10 +199,9 @@ fn what_is_lent_to_plugins_is_made_of_core_alone() {
 }
 
 #[test]
-fn encoders_know_core_and_the_kernels_of_gpus_alone() {
-    let found = WORKSPACE.transitive("isoscope-encoders");
-    let ours: BTreeSet<String> = found.into_iter().filter(|name| name.starts_with("isoscope")).collect();
-    assert_only("encoders", &ours, &["isoscope-core", "isoscope-cuda"]);
+fn encoders_know_core_tiles_and_the_kernels_of_gpus_alone() {
+    let found = ours(WORKSPACE.transitive("isoscope-encoders"));
+    assert_only("encoders", &found, &["isoscope-core", "isoscope-cuda", "isoscope-tiles"]);
 }
 
 #[test]
@@ -219,10 +225,9 @@ fn a_worker_never_holds_the_truth() {
 }
 
 #[test]
-fn proto_knows_core_alone_of_this_workspace() {
-    let found = WORKSPACE.transitive("isoscope-proto");
-    let ours: BTreeSet<String> = found.into_iter().filter(|name| name.starts_with("isoscope")).collect();
-    assert_only("proto", &ours, &["isoscope-core"]);
+fn proto_knows_core_and_what_it_stands_on_alone_of_this_workspace() {
+    let found = ours(WORKSPACE.transitive("isoscope-proto"));
+    assert_only("proto", &found, &["isoscope-core", "isoscope-tiles"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Count, mean and centred scatter of a cloud.
 
-use crate::linalg::{add_gram, mean_row, mirror_lower};
+use crate::linalg::{add_centred_gram, lower_of_product, mean_row, mirror_lower};
+use crate::state::Blob;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -40,8 +41,7 @@ impl Second {
     /// Adds the rows of an n×d batch: the batch is centred on its own mean, then merged.
     pub fn absorb(&mut self, rows: ArrayView2<'_, f64>) {
         let mean = mean_row(rows);
-        let centred = &rows - &mean;
-        add_gram(centred.view(), &mut self.lower);
+        add_centred_gram(rows, mean.view(), &mut self.lower);
         self.shift(rows.nrows() as u64, mean.view());
     }
 
@@ -81,9 +81,8 @@ impl Second {
     /// rounding, and no row is read.
     #[must_use]
     pub fn map_affine(&self, a: ArrayView2<'_, f64>, c: ArrayView1<'_, f64>) -> Self {
-        let mapped = a.dot(&self.scatter()).dot(&a.t());
-        let symmetric = (&mapped + &mapped.t()) * 0.5;
-        Self { n: self.n, mean: a.dot(&self.mean) + c, lower: symmetric }
+        let half = a.dot(&self.scatter());
+        Self { n: self.n, mean: a.dot(&self.mean) + c, lower: lower_of_product(half.view(), a.t()) }
     }
 
     /// Returns the raw second moment `XᵀX` = scatter + n·mean·meanᵀ, d×d.
@@ -98,39 +97,41 @@ impl Second {
     }
 }
 
-/// Wire form: the lower triangle by rows.
+/// Wire form.
 #[derive(Serialize, Deserialize)]
 struct Packed {
     n: u64,
     mean: Vec<f64>,
-    lower: Vec<f64>,
+    /// The lower triangle by rows, the bytes of each number from the least significant one on.
+    lower: Blob,
 }
 
 impl Serialize for Second {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let d = self.mean.len();
-        let mut lower = Vec::with_capacity(d * (d + 1) / 2);
-        for i in 0..d {
-            lower.extend(self.lower.row(i).iter().take(i + 1));
+        let mut lower = Vec::with_capacity(d * (d + 1) / 2 * size_of::<f64>());
+        for (i, row) in self.lower.rows().into_iter().enumerate() {
+            lower.extend(row.iter().take(i + 1).flat_map(|value| value.to_le_bytes()));
         }
-        Packed { n: self.n, mean: self.mean.to_vec(), lower }.serialize(serializer)
+        Packed { n: self.n, mean: self.mean.to_vec(), lower: Blob(lower) }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Second {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let packed = Packed::deserialize(deserializer)?;
-        let d = packed.mean.len();
-        if packed.lower.len() != d * (d + 1) / 2 {
+        let Packed { n, mean, lower: Blob(bytes) } = Packed::deserialize(deserializer)?;
+        let d = mean.len();
+        let (values, rest) = bytes.as_chunks();
+        if values.len() != d * (d + 1) / 2 || !rest.is_empty() {
             return Err(D::Error::custom("the triangle does not fit the mean"));
         }
         let mut lower = Array2::zeros((d, d));
-        let mut values = packed.lower.into_iter();
-        for i in 0..d {
-            for (cell, value) in lower.row_mut(i).iter_mut().take(i + 1).zip(&mut values) {
-                *cell = value;
+        let mut values = values.iter();
+        for (i, mut row) in lower.rows_mut().into_iter().enumerate() {
+            for (cell, value) in row.iter_mut().zip(values.by_ref().take(i + 1)) {
+                *cell = f64::from_le_bytes(*value);
             }
         }
-        Ok(Self { n: packed.n, mean: packed.mean.into(), lower })
+        Ok(Self { n, mean: mean.into(), lower })
     }
 }

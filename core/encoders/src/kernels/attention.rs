@@ -12,7 +12,7 @@ use ndarray::{ArrayBase, Axis, Ix2, RawData, Slice};
 use super::elementary::exp_of_negative;
 use super::product::{self, Right, product};
 use super::storage::{store_as, values};
-use super::tiles::Rows;
+use isoscope_tiles::Rows;
 
 /// Where the sequences of a packed batch begin and end: cumulative row counts, from 0 to T.
 #[derive(Clone, Debug)]

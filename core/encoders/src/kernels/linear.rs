@@ -56,7 +56,7 @@ impl LinearWeights {
         };
         let bias = tensors.bias.as_ref().map(on_cpu).transpose()?.flatten();
         let weight = on_cpu(&tensors.weight)?;
-        let packed = weight.and_then(|weight| PackedWeights::new(&weight, bias.as_deref(), inputs));
+        let packed = weight.and_then(|weight| PackedWeights::new(&weight, bias, inputs));
         Ok(packed.map_or(Self::Tensors(tensors), Self::Packed))
     }
 }

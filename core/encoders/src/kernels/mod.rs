@@ -2,7 +2,7 @@
 //!
 //! Every kernel runs on the calling thread alone: a worker runs one shard per core, so threads inside a kernel would only
 //! compete with it. candle's own products and sums of tensors start thread pools, so the forward pass uses none of them.
-//! Products are this crate's own (`tiles`), but for those of disentangled attention, which go through BLAS. The element-wise loops are plain Rust
+//! Products are those of `isoscope-tiles`, but for those of disentangled attention, which go through BLAS. The element-wise loops are plain Rust
 //! compiled once per instruction set; they contain no fused multiply-add and sum in a fixed number of lanes, so they give the same
 //! bits on each (BLAS promises no such thing).
 
@@ -21,7 +21,6 @@ mod residual;
 mod rms_norm;
 mod rotary;
 mod storage;
-mod tiles;
 mod unfold;
 
 pub(crate) use attention::{Attention, Sequences, self_attention};

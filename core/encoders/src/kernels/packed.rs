@@ -2,44 +2,38 @@
 //!
 //! A BLAS is given the weights anew in every call and copies them into an order of its own each time; an encoder multiplies by
 //! the same ones for as long as it lives.
-#![allow(clippy::inline_always)] // only an inlined body is compiled for the instruction set of its caller
 
 use std::cell::RefCell;
 
-use pulp::{Arch, Simd, WithSimd};
-
-use super::tiles::{self, BLOCK_ROWS, Base, Multiply, Rows, pack_transposed};
+use isoscope_tiles::{BLOCK_ROWS, Base, Panels, Rows, multiply, pay};
 
 /// The weights and biases of a dense layer in the order in which tiles take them.
 pub(crate) struct PackedWeights {
-    inputs: usize,
-    outputs: usize,
-    panels: Vec<f32>,
-    /// One a column of the panels.
-    bias: Vec<f32>,
+    /// The transpose of the weights.
+    panels: Panels<f32>,
+    bias: Option<Vec<f32>>,
 }
 
 impl PackedWeights {
-    /// Lays out `weight`, outputs×inputs row by row, and the biases, 0 where there are none. Returns `None` for no weights and on a processor on which
+    /// Lays out `weight`, outputs×inputs row by row, and keeps the biases. Returns `None` for no weights and on a processor on which
     /// tiles do not pay.
-    pub(crate) fn new(weight: &[f32], bias: Option<&[f32]>, inputs: usize) -> Option<Self> {
-        if weight.is_empty() || !tiles::pay() {
+    pub(crate) fn new(weight: &[f32], bias: Option<Vec<f32>>, inputs: usize) -> Option<Self> {
+        if weight.is_empty() || !pay() {
             return None;
         }
-        let panels = Arch::new().dispatch(Pack(Rows { values: weight, stride: inputs, width: inputs }));
-        let mut padded = bias.map_or_else(Vec::new, <[f32]>::to_vec);
-        padded.resize(panels.len() / inputs, 0.0);
-        Some(Self { inputs, outputs: weight.len() / inputs, panels, bias: padded })
+        let mut panels = Panels::default();
+        panels.fill_transposed(Rows::contiguous(weight, inputs));
+        Some(Self { panels, bias })
     }
 
     /// Returns the length of the rows that can be multiplied.
     pub(crate) fn inputs(&self) -> usize {
-        self.inputs
+        self.panels.depth()
     }
 
     /// Returns the length of the rows that come out.
     pub(crate) fn outputs(&self) -> usize {
-        self.outputs
+        self.panels.columns()
     }
 
     /// Computes f(x·Wᵀ + b) for rows `x` of [`Self::inputs`] numbers; f is applied to a few rows of the result at a time, while they are
@@ -49,108 +43,46 @@ impl PackedWeights {
             /// Where a block of rows is packed; kept, because its pages would be fetched anew for every product.
             static BLOCK: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
         }
-        let mut y = vec![0.0; x.len() / self.inputs * self.outputs];
-        let blocks = x.chunks(BLOCK_ROWS * self.inputs).zip(y.chunks_mut(BLOCK_ROWS * self.outputs));
+        let (inputs, outputs) = (self.inputs(), self.outputs());
+        let base = self.bias.as_deref().map_or(Base::Nothing, Base::Bias);
+        let mut results = Vec::with_capacity(x.len() / inputs * outputs);
         BLOCK.with_borrow_mut(|block| {
-            for (x, y) in blocks {
-                Arch::new().dispatch(Multiply {
-                    left: Rows { values: x, stride: self.inputs, width: self.inputs },
-                    panels: &self.panels,
-                    base: Base::Bias(&self.bias),
-                    result: y,
-                    stride: self.outputs,
-                    columns: self.outputs,
-                    block,
-                });
+            for x in x.chunks(BLOCK_ROWS * inputs) {
+                let from = results.len();
+                // Block by block, because the zeros are overwritten while they are still in the cache.
+                results.resize(from + x.len() / inputs * outputs, 0.0);
+                let y = &mut results[from..];
+                multiply(Rows::contiguous(x, inputs), &self.panels, base, y, outputs, block);
                 f(y);
             }
         });
-        y
-    }
-}
-
-struct Pack<'a>(Rows<'a>);
-
-impl WithSimd for Pack<'_> {
-    type Output = Vec<f32>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
-        let mut panels = Vec::new();
-        pack_transposed::<S>(self.0, &mut panels);
-        panels
+        results
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used)]
 
-    use super::super::tiles::DEPTH;
     use super::*;
 
     fn ramp(count: usize, step: f32) -> Vec<f32> {
         (0..count).map(|i| (i as f32 * step).sin()).collect()
     }
 
-    fn product(rows: usize, inputs: usize, outputs: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
+    #[test]
+    fn rows_of_many_blocks_are_multiplied_and_a_function_is_applied_to_every_number_once() {
+        let (rows, inputs, outputs) = (2 * BLOCK_ROWS + 5, 3, 17);
         let (x, w, b) = (ramp(rows * inputs, 0.7), ramp(outputs * inputs, 0.3), ramp(outputs, 1.1));
-        let y = PackedWeights::new(&w, Some(&b), inputs).unwrap().multiply(&x, |_| {});
-        (x, w, b, y)
-    }
-
-    #[test]
-    fn every_size_around_tiles_panels_and_blocks_gives_the_product() {
-        for rows in [1, 5, 6, 7, BLOCK_ROWS - 1, BLOCK_ROWS + 1] {
-            for inputs in [1, 3, 4, 5, DEPTH, DEPTH + 7] {
-                for outputs in [1, 15, 16, 17, 37] {
-                    let (x, w, b, y) = product(rows, inputs, outputs);
-                    assert_eq!(y.len(), rows * outputs);
-                    for (place, y) in y.iter().enumerate() {
-                        let (r, o) = (place / outputs, place % outputs);
-                        let (x, w) = (&x[r * inputs..][..inputs], &w[o * inputs..][..inputs]);
-                        let dot: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
-                        let scale: f64 =
-                            x.iter().zip(w).map(|(x, w)| f64::from(x * w).abs()).sum::<f64>() + 1.0;
-                        let error = (f64::from(*y) - dot - f64::from(b[o])).abs();
-                        assert!(error < 1e-6 * scale, "{rows}x{inputs}x{outputs} at {r}, {o}: {error:e}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_has_the_same_bits_whatever_stands_beside_it() {
-        let (rows, inputs, outputs) = (BLOCK_ROWS + 11, DEPTH + 9, 21);
-        let (x, w, b, together) = product(rows, inputs, outputs);
-        let weights = PackedWeights::new(&w, Some(&b), inputs).unwrap();
-        for row in 0..rows {
-            let alone = weights.multiply(&x[row * inputs..][..inputs], |_| {});
-            let beside = &together[row * outputs..][..outputs];
-            assert!(alone.iter().zip(beside).all(|(a, b)| a.to_bits() == b.to_bits()), "row {row}");
-        }
-    }
-
-    #[test]
-    fn a_number_is_one_chain_of_fused_multiply_adds_for_each_depth_of_inputs() {
-        let (rows, inputs, outputs) = (7, 2 * DEPTH + 3, 19);
-        let (x, w, b, y) = product(rows, inputs, outputs);
+        let weights = PackedWeights::new(&w, Some(b.clone()), inputs).unwrap();
+        let y = weights.multiply(&x, |_| {});
+        assert_eq!(y.len(), rows * outputs);
         for (place, y) in y.iter().enumerate() {
             let (r, o) = (place / outputs, place % outputs);
-            let (x, w) = (&x[r * inputs..][..inputs], &w[o * inputs..][..inputs]);
-            let chains = x.chunks(DEPTH).zip(w.chunks(DEPTH));
-            let chains = chains.map(|(x, w)| x.iter().zip(w).fold(0.0_f32, |sum, (x, w)| x.mul_add(*w, sum)));
-            let expected = chains.fold(b[o], |sum, chain| sum + chain);
-            assert_eq!(y.to_bits(), expected.to_bits(), "{r}, {o}");
+            let terms = x[r * inputs..][..inputs].iter().zip(&w[o * inputs..][..inputs]);
+            let expected = b[o] + terms.map(|(x, w)| x * w).sum::<f32>();
+            assert!((y - expected).abs() < 1e-6, "{r}, {o}");
         }
-    }
-
-    #[test]
-    fn a_function_is_applied_to_every_number_once() {
-        let (rows, inputs, outputs) = (2 * BLOCK_ROWS + 5, 3, 17);
-        let (x, w, b, y) = product(rows, inputs, outputs);
-        let weights = PackedWeights::new(&w, Some(&b), inputs).unwrap();
         let halved = weights.multiply(&x, |values| values.iter_mut().for_each(|value| *value *= 0.5));
         assert!(y.iter().zip(&halved).all(|(y, half)| (0.5 * y).to_bits() == half.to_bits()));
     }

@@ -1,74 +1,47 @@
 //! Products of two matrices that a forward pass has made, such as queries and keys.
-#![allow(clippy::inline_always)] // only an inlined body is compiled for the instruction set of its caller
 
 use candle_core::{Error, Result};
+use isoscope_tiles::{Base, Panels, Rows, multiply, pay};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
-use pulp::{Arch, Simd, WithSimd};
-
-use super::tiles::{self, Base, Multiply, Rows, pack_plain, pack_transposed};
 
 /// The right side of a product.
 #[derive(Clone, Copy)]
 pub(super) enum Right<'a> {
     /// A matrix as it stands.
-    Plain(Rows<'a>),
+    Plain(Rows<'a, f32>),
     /// The transpose of a matrix.
-    Transposed(Rows<'a>),
+    Transposed(Rows<'a, f32>),
 }
 
 /// Room for what a product packs, to be used again.
 #[derive(Default)]
 pub(super) struct Scratch {
-    panels: Vec<f32>,
+    panels: Panels<f32>,
     block: Vec<f32>,
 }
 
 /// Computes left·right into rows of `result` that begin every `stride` values.
 pub(super) fn product(
-    left: Rows<'_>,
+    left: Rows<'_, f32>,
     right: Right<'_>,
     result: &mut [f32],
     stride: usize,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    if !tiles::pay() {
+    if !pay() {
         return with_blas(left, right, result, stride);
     }
-    Arch::new().dispatch(PackAndMultiply { left, right, result, stride, scratch });
+    match right {
+        Right::Plain(right) => scratch.panels.fill(right),
+        Right::Transposed(right) => scratch.panels.fill_transposed(right),
+    }
+    multiply(left, &scratch.panels, Base::Nothing, result, stride, &mut scratch.block);
     Ok(())
 }
 
-struct PackAndMultiply<'a> {
-    left: Rows<'a>,
-    right: Right<'a>,
-    result: &'a mut [f32],
-    stride: usize,
-    scratch: &'a mut Scratch,
-}
-
-impl WithSimd for PackAndMultiply<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { left, right, result, stride, scratch: Scratch { panels, block } } = self;
-        let columns = match right {
-            Right::Plain(right) => {
-                pack_plain::<S>(right, panels);
-                right.width
-            }
-            Right::Transposed(right) => {
-                pack_transposed::<S>(right, panels);
-                right.count()
-            }
-        };
-        Multiply { left, panels, base: Base::Nothing, result, stride, columns, block }.with_simd(simd);
-    }
-}
-
 /// The same on a processor that tiles do not pay on.
-fn with_blas(left: Rows<'_>, right: Right<'_>, result: &mut [f32], stride: usize) -> Result<()> {
+fn with_blas(left: Rows<'_, f32>, right: Right<'_>, result: &mut [f32], stride: usize) -> Result<()> {
     let (right, columns) = match right {
         Right::Plain(right) => (view(right)?, right.width),
         Right::Transposed(right) => (view(right)?.reversed_axes(), right.count()),
@@ -79,7 +52,7 @@ fn with_blas(left: Rows<'_>, right: Right<'_>, result: &mut [f32], stride: usize
     Ok(())
 }
 
-fn view(rows: Rows<'_>) -> Result<ArrayView2<'_, f32>> {
+fn view(rows: Rows<'_, f32>) -> Result<ArrayView2<'_, f32>> {
     let shape = (rows.count(), rows.width).strides((rows.stride, 1));
     ArrayView2::from_shape(shape, rows.values).map_err(Error::wrap)
 }
@@ -95,7 +68,7 @@ mod tests {
     }
 
     /// Rows of `width` among `stride` columns, the last one without what follows it.
-    fn rows(values: &[f32], count: usize, stride: usize, width: usize) -> Rows<'_> {
+    fn rows(values: &[f32], count: usize, stride: usize, width: usize) -> Rows<'_, f32> {
         Rows { values: &values[..(count - 1) * stride + width], stride, width }
     }
 

@@ -41,6 +41,7 @@ mod batch;
 mod column;
 mod declare;
 mod error;
+pub mod floats;
 mod host;
 mod json;
 mod linalg;

@@ -88,6 +88,21 @@ impl Linalg {
         &self,
         a: ArrayView2<'_, f64>,
         b: ArrayView2<'_, f64>,
+        c: ArrayViewMut2<'_, f64>,
+    ) -> Result<()> {
+        self.general_matmul(1.0, a, b, 0.0, c)
+    }
+
+    /// Computes c ← alpha·ab + beta·c for a of m×k, b of k×n and c of m×n. Where beta is 0 the old values of c are not read.
+    ///
+    /// # Errors
+    /// As [`Linalg::matmul`].
+    pub fn general_matmul(
+        &self,
+        alpha: f64,
+        a: ArrayView2<'_, f64>,
+        b: ArrayView2<'_, f64>,
+        beta: f64,
         mut c: ArrayViewMut2<'_, f64>,
     ) -> Result<()> {
         if a.ncols() != b.nrows() || c.dim() != (a.nrows(), b.ncols()) {
@@ -95,16 +110,17 @@ impl Linalg {
             return Err(Error::Invalid(format!("cannot multiply {m}×{k} by {l}×{n} into {p}×{q}")));
         }
         if c.is_empty() || a.is_empty() {
-            c.fill(0.0);
+            // There are no products; where beta is 0 not even a NaN of the old values counts.
+            c.mapv_inplace(|old| if beta.abs() > 0.0 { beta * old } else { 0.0 });
             return Ok(());
         }
         if row_stride(c.view()).is_some() {
-            self.gemm(a, b, c)
+            self.gemm(alpha, a, b, beta, c)
         } else if row_stride(c.t()).is_some() {
-            self.gemm(b.reversed_axes(), a.reversed_axes(), c.reversed_axes())
+            self.gemm(alpha, b.reversed_axes(), a.reversed_axes(), beta, c.reversed_axes())
         } else {
-            let mut dense = Array2::zeros(c.dim());
-            self.gemm(a, b, dense.view_mut())?;
+            let mut dense = c.as_standard_layout().into_owned();
+            self.gemm(alpha, a, b, beta, dense.view_mut())?;
             c.assign(&dense);
             Ok(())
         }
@@ -112,8 +128,10 @@ impl Linalg {
 
     fn gemm(
         &self,
+        alpha: f64,
         a: ArrayView2<'_, f64>,
         b: ArrayView2<'_, f64>,
+        beta: f64,
         mut c: ArrayViewMut2<'_, f64>,
     ) -> Result<()> {
         let table = self.table()?;
@@ -143,12 +161,12 @@ impl Linalg {
                 m as u64,
                 n as u64,
                 k as u64,
-                1.0,
+                alpha,
                 a.view.as_ptr(),
                 a.stride as u64,
                 b.view.as_ptr(),
                 b.stride as u64,
-                0.0,
+                beta,
                 c.as_mut_ptr(),
                 stride as u64,
             )

@@ -6,7 +6,7 @@ use isoscope_plugin_sdk::prelude::*;
 use isoscope_plugin_sdk::testing::{
     self, batch_of, batch_of_views, collect, moments_of, native_host, product,
 };
-use ndarray::{Axis, Zip, array, s};
+use ndarray::{ArrayViewMut2, Axis, Zip, array, s};
 
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-12 * (1.0 + a.abs().max(b.abs()))
@@ -71,6 +71,30 @@ fn matmul_agrees_with_ndarray_for_every_layout() {
     let nothing = linalg.matmul(Array2::ones((2, 0)).view(), Array2::ones((0, 3)).view()).unwrap();
     assert!(all_close(&nothing, &Array2::zeros((2, 3))));
     assert!(matches!(linalg.matmul(a.view(), a.view()), Err(Error::Invalid(_))));
+}
+
+#[test]
+fn a_product_is_scaled_and_added_to_what_is_kept_in_every_layout() {
+    let linalg = native_host().linalg();
+    let (a, b) = (noise(8, 10), noise(10, 6));
+    let expected = 1.5 - 0.5 * product(a.view(), b.view());
+    let sum = |mut c: ArrayViewMut2<'_, f64>| {
+        c.fill(3.0);
+        linalg.general_matmul(-0.5, a.view(), b.view(), 0.5, c.view_mut()).unwrap();
+        assert!(all_close(&c.to_owned(), &expected));
+    };
+    sum(Array2::zeros((8, 6)).view_mut());
+    sum(Array2::zeros((6, 8)).reversed_axes().view_mut());
+    sum(Array2::zeros((8, 12)).slice_mut(s![.., ..;2]));
+    let (empty, mut kept) = (Array2::ones((2, 0)), Array2::from_elem((2, 3), f64::NAN));
+    let none = |beta, c: ArrayViewMut2<'_, f64>| {
+        linalg.general_matmul(1.0, empty.view(), Array2::ones((0, 3)).view(), beta, c).unwrap();
+    };
+    none(0.0, kept.view_mut());
+    assert!(all_close(&kept, &Array2::zeros((2, 3))));
+    kept.fill(4.0);
+    none(0.5, kept.view_mut());
+    assert!(all_close(&kept, &Array2::from_elem((2, 3), 2.0)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! "All but the top": removes the mean and the leading principal directions.
 
 use isoscope_plugin_sdk::prelude::*;
+use ndarray::Zip;
 
 use crate::{
     affine::{check_width, require_linalg, times},
@@ -57,14 +58,13 @@ impl AbttModel {
         check_width(batch, self.mean.len())?;
         let (linalg, directions) = (require_linalg(linalg)?, self.directions()?);
         let rows = batch.rows();
-        out.assign(&rows);
-        out -= &ArrayView1::from(&self.mean[..]);
+        let mean = ArrayView1::from(&self.mean[..]);
+        Zip::from(&mut out).and(&rows).and_broadcast(&mean).for_each(|y, x, mean| *y = x - mean);
         let projections = match projected {
             Projected::Centred => linalg.matmul(out.view(), directions.t())?,
             Projected::AsGiven => linalg.matmul(rows, directions.t())?,
         };
-        out -= &linalg.matmul(projections.view(), directions)?;
-        Ok(())
+        linalg.general_matmul(-1.0, projections.view(), directions, 1.0, out)
     }
 
     /// Returns the projector onto the complement of the removed directions.

@@ -20,6 +20,7 @@ pub struct Directions {
     pub(crate) cols: usize,
     /// Directions as rows, `d` of `d` numbers, in descending order of their eigenvalues. The sign makes the component
     /// of greatest magnitude positive; the whole is divided by the RMS entry of the data where the variant says so.
+    #[serde(with = "isoscope_plugin_sdk::floats")]
     pub(crate) vectors: Vec<f64>,
     /// What is subtracted from every row first; empty for uncentred rows.
     pub(crate) centre: Vec<f64>,

@@ -3,12 +3,12 @@
 use std::marker::PhantomData;
 
 use isoscope_plugin_sdk::prelude::*;
-use ndarray::{Axis, Slice};
+use ndarray::Axis;
 
 use crate::{directions::Directions, log_sum_exp::LogSumExp};
 
-/// Rows that are projected at a time: the block of projections stays in the second-level cache at common widths.
-const BLOCK: usize = 256;
+/// Rows whose projections are summed at a time: they are read twice, and stay in the second cache in between at common widths.
+const BLOCK: usize = 64;
 
 /// What distinguishes one variant of the partition function from another.
 pub trait Variant: Send + Sync + 'static {
@@ -78,23 +78,17 @@ impl<V: Variant> Op for Partition<V> {
             )));
         }
         let directions = model.matrix()?;
-        let centre = ArrayView1::from(&model.centre[..]);
-        let height = BLOCK.min(rows.nrows());
-        let mut centred =
-            if V::CENTRED { Array2::zeros((height, model.cols)) } else { Array2::zeros((0, 0)) };
-        let mut projected = Array2::zeros((height, model.cols));
-        for block in rows.axis_chunks_iter(Axis(0), BLOCK) {
-            let height = Slice::from(..block.nrows());
-            let mut target = projected.slice_axis_mut(Axis(0), height);
-            if V::CENTRED {
-                let mut own = centred.slice_axis_mut(Axis(0), height);
-                own.assign(&block);
-                own -= &centre;
-                self.linalg.matmul_into(own.view(), directions.t(), target.view_mut())?;
-            } else {
-                self.linalg.matmul_into(block, directions.t(), target.view_mut())?;
-            }
-            state.absorb(&target.view())?;
+        let centred;
+        let rows = if V::CENTRED {
+            centred = &rows - &ArrayView1::from(&model.centre[..]);
+            centred.view()
+        } else {
+            rows
+        };
+        // One product, so that the directions are laid out for it once.
+        let projected = self.linalg.matmul(rows, directions.t())?;
+        for block in projected.axis_chunks_iter(Axis(0), BLOCK) {
+            state.absorb(&block)?;
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ pub(crate) struct EncodeArgs {
     /// What happens to a text of more tokens than that. Token ids are never cut.
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = LongText::Truncate, conflicts_with = "token_ids")]
     pub(crate) on_long_text: LongText,
-    /// Most tokens in one forward pass; by default 2048, and 32768 on a GPU. Lower it when memory is short.
+    /// Most tokens in one forward pass; by default 1024, and 32768 on a GPU. Lower it when memory is short.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_tokens: Option<u32>,
     /// Number format of weights and hidden states; files hold 32-bit floats in any case.

@@ -224,7 +224,7 @@ fn is_gpu(numerics_class: &str) -> bool {
     numerics_class.starts_with("cuda")
 }
 
-/// Joins a class of workers and a number format: `cpu-f32-packed4-x86_64-avx512-openblas0.3.21-skylakex`.
+/// Joins a class of workers and a number format: `cpu-f32-packed5-x86_64-avx512-openblas0.3.21-skylakex`.
 #[must_use]
 pub fn numerics(numerics_class: &str, format: NumberFormat) -> String {
     let format = format.name();
@@ -234,10 +234,10 @@ pub fn numerics(numerics_class: &str, format: NumberFormat) -> String {
     }
 }
 
-/// Most tokens in a forward pass on workers of a class. Where the study does not say, 2048 fill a core's caches, and 32768 a GPU.
+/// Most tokens in a forward pass on workers of a class. Where the study does not say, 1024 fill a core's caches, and 32768 a GPU.
 #[must_use]
 pub fn batch_tokens(study: &Study, numerics_class: &str) -> u32 {
-    let by_default = if is_gpu(numerics_class) { 32_768 } else { 2048 };
+    let by_default = if is_gpu(numerics_class) { 32_768 } else { 1024 };
     study.plan.batch_tokens.unwrap_or(by_default)
 }
 
@@ -248,7 +248,7 @@ impl Plan {
         is_gpu(&self.numerics_class)
     }
 
-    /// Device kind, number format, kernel set and BLAS that the bits hold for: `cpu-f32-packed4-x86_64-avx512-openblas0.3.21-skylakex`.
+    /// Device kind, number format, kernel set and BLAS that the bits hold for: `cpu-f32-packed5-x86_64-avx512-openblas0.3.21-skylakex`.
     #[must_use]
     pub fn numerics(&self) -> String {
         numerics(&self.numerics_class, self.study.representation.dtype)

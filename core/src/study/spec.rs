@@ -390,7 +390,7 @@ pub struct PlanOptions {
     /// 32nd of the rows, at most 1024, and fewer where the encoder is large, so that no task takes long. Smaller shards spread a
     /// small dataset over more workers.
     pub shard_rows: Option<u64>,
-    /// Most tokens in one forward pass, at least 1; a row of the dataset is never cut for it. By default 2048, and 32768 on a GPU.
+    /// Most tokens in one forward pass, at least 1; a row of the dataset is never cut for it. By default 1024, and 32768 on a GPU.
     /// Raise it for speed, lower it when memory is short.
     pub batch_tokens: Option<u32>,
 }

@@ -12,10 +12,10 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 #[must_use]
 pub fn numerics_class(device: &ComputeDevice) -> String {
     if let Some(capability) = device.compute_capability() {
-        return format!("cuda-packed2-sm{capability}");
+        return format!("cuda-packed3-sm{capability}");
     }
     let blas = openblas_in_use().map_or_else(|| "blas".to_owned(), OpenBlas::word);
-    format!("cpu-packed4-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
+    format!("cpu-packed5-{}-{}-{blas}", std::env::consts::ARCH, vector_unit())
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -7,8 +7,12 @@ use ndarray::Axis;
 
 use crate::{directions::Directions, log_sum_exp::LogSumExp};
 
+/// Rows that are projected at a time: so many that the directions are seldom laid out for a product, and no more, because a batch of a
+/// GPU is long.
+const PROJECTED_ROWS: usize = 1024;
+
 /// Rows whose projections are summed at a time: they are read twice, and stay in the second cache in between at common widths.
-const BLOCK: usize = 64;
+const SUMMED_ROWS: usize = 64;
 
 /// What distinguishes one variant of the partition function from another.
 pub trait Variant: Send + Sync + 'static {
@@ -78,17 +82,18 @@ impl<V: Variant> Op for Partition<V> {
             )));
         }
         let directions = model.matrix()?;
-        let centred;
-        let rows = if V::CENTRED {
-            centred = &rows - &ArrayView1::from(&model.centre[..]);
-            centred.view()
-        } else {
-            rows
-        };
-        // One product, so that the directions are laid out for it once.
-        let projected = self.linalg.matmul(rows, directions.t())?;
-        for block in projected.axis_chunks_iter(Axis(0), BLOCK) {
-            state.absorb(&block)?;
+        for rows in rows.axis_chunks_iter(Axis(0), PROJECTED_ROWS) {
+            let centred;
+            let rows = if V::CENTRED {
+                centred = &rows - &ArrayView1::from(&model.centre[..]);
+                centred.view()
+            } else {
+                rows
+            };
+            let projected = self.linalg.matmul(rows, directions.t())?;
+            for block in projected.axis_chunks_iter(Axis(0), SUMMED_ROWS) {
+                state.absorb(&block)?;
+            }
         }
         Ok(())
     }
